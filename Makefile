@@ -45,7 +45,7 @@ setup:  ## only set up: programs, Chromium, the Python environment in .venv
 .PHONY: lock
 lock:  ## lock the dependencies after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@tools/setup
-	uv pip compile pyproject.toml --group dev --output-file requirements.lock --quiet \
+	@uv pip compile pyproject.toml --group dev --output-file requirements.lock --quiet \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
