@@ -1,0 +1,52 @@
+"""Arithmetic that must hold across systems, and the thresholds at which to act."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from scaling_guide.model.record import Id, Record, Text
+from scaling_guide.model.sources import Citation
+from scaling_guide.model.units import Scalar, Unit
+
+
+class Term(Record):
+    """One operand of a budget: a documented fact, or a figure with its own source."""
+
+    fact: Id | None = None
+    value: Scalar = None
+    unit: Unit = Unit.COUNT
+    source: Citation | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "Term":
+        if (self.fact is None) == (self.value is None):
+            raise ValueError("give either `fact` or `value`")
+        return self
+
+
+class Budget(Record):
+    """Arithmetic that must hold across systems, on every tier: `holds` is a comparison over the terms.
+
+    Durations enter as milliseconds, sizes as bytes.
+    """
+
+    title: Text
+    why: Text
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z_]+$")]
+    terms: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")], Term]
+    holds: Text
+    source: Citation
+
+
+class Threshold(Record):
+    """When to act: the row of a table and the alert rule, in one."""
+
+    title: Text
+    alert: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
+    expr: Text
+    hold: Text = Field(alias="for")
+    severity: Literal["critical", "warning"]
+    topic: Text
+    runbook: Id
+    why: Text
+    source: Citation

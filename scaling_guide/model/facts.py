@@ -1,0 +1,134 @@
+"""A documented fact: what is claimed, for which tier, and how the live environment is asked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr
+
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.expectation import Expectation, Operator, Verdict
+from scaling_guide.model.record import TIERS, Id, Probe, Record, System, Text, TierName, Version
+from scaling_guide.model.sources import Citation
+from scaling_guide.model.units import Unit
+
+
+class AbsentRule(Record):
+    """Why absence may be green, and the setting whose presence proves that somebody looked."""
+
+    because: Text
+    witness: Text
+
+
+class Fact(Record):
+    """One documented fact: printed on a page, rendered into a config, asked of the live environment.
+
+    `setting` names a value of the probe's observation; a `*` segment stands for any one name. `expect` has
+    one operator whose value is the same for all tiers, or a mapping with a value for each tier. `{site}`,
+    `{apps}` and the other names of `Environment.placeholders` stand for what the environment says. `use` is
+    the value that config files take where the expectation leaves room.
+
+    `mutations` names the ways in which the lab breaks a fact beyond rendering another value; `seen_by` names
+    other facts that see the same breakage and go red with this one.
+    """
+
+    label: Text
+    systems: Annotated[tuple[System, ...], Field(min_length=1)]
+    probe: Probe
+    setting: Text
+    expect: Annotated[dict[Operator, Any], Field(min_length=1, max_length=1)]
+    use: Any = None
+    unit: Unit = Unit.TEXT
+    why: Text
+    source: Citation
+    since: Version | None = None
+    until: Version | None = None
+    severity: Literal["critical", "warning"] = "warning"
+    tags: tuple[Id, ...] = ()
+    mutations: tuple[Text, ...] = ()
+    seen_by: tuple[Id, ...] = ()
+    when_absent: AbsentRule | None = None
+
+    _id: str = PrivateAttr(default="")
+    _topic: str | None = PrivateAttr(default=None)
+    _runbook: str | None = PrivateAttr(default=None)
+
+    @property
+    def id(self) -> str:
+        """The id, unique in the whole guide."""
+        return self._id
+
+    @property
+    def topic(self) -> str | None:
+        """`section/topic` that documents the fact, or None where a runbook does."""
+        return self._topic
+
+    @property
+    def runbook(self) -> str | None:
+        """The runbook that documents the fact, or None where a topic does."""
+        return self._runbook
+
+    @property
+    def page(self) -> str:
+        """The page that documents the fact, as a path below the site, with its anchor."""
+        return f"{self._topic or f'runbooks/{self._runbook}'}/#{self._id}"
+
+    @property
+    def operator(self) -> Operator:
+        return next(iter(self.expect))
+
+    @property
+    def tiered(self) -> bool:
+        """Whether each tier has a value of its own."""
+        return _is_tiered(self.expect[self.operator])
+
+    def value(self, tier: TierName) -> Any:
+        """The documented value for `tier`, as written."""
+        return _for_tier(self.expect[self.operator], tier)
+
+    def used(self, tier: TierName) -> Any:
+        """The value that config files take for `tier`, as written."""
+        return self.value(tier) if self.use is None else _for_tier(self.use, tier)
+
+    def digest(self, tier: TierName) -> str:
+        """A fingerprint of what is claimed for `tier`: it changes exactly when a verification is outdated."""
+        claim = [self.id, self.systems, self.probe, self.setting, self.operator, self.value(tier), self.unit]
+        return sha256(json.dumps([*claim, self.since, self.until]).encode()).hexdigest()[:16]
+
+    def expectation(self, tier: TierName) -> Expectation:
+        """The expectation for `tier`, placeholders not yet filled in."""
+        witness = self.when_absent.witness if self.when_absent else None
+        return Expectation(self.operator, self.value(tier), self.unit, witness)
+
+    def claim(self, environment: Environment) -> "Claim":
+        """What the fact claims about `environment`, with nothing left to fill in."""
+        filled = environment.placeholders
+        expectation = self.expectation(environment.tier)
+        value = (
+            filled.get(expectation.value, expectation.value) if isinstance(expectation.value, str) else None
+        )
+        if value is not None:
+            expectation = replace(expectation, value=value)
+        return Claim(self.setting.replace("{site}", environment.site), expectation)
+
+
+def _is_tiered(written: Any) -> bool:
+    return isinstance(written, dict) and set(written) <= set(TIERS)
+
+
+def _for_tier(written: Any, tier: TierName) -> Any:
+    return written[tier] if _is_tiered(written) else written
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A setting of an observation and what must be found there."""
+
+    setting: str
+    expectation: Expectation
+
+    def judge(self, values: Mapping[str, Any]) -> Verdict:
+        """Hold the observation's values against the claim."""
+        return self.expectation.judge(values, self.setting)

@@ -1,0 +1,59 @@
+"""Everything under `data/`, in one record."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from scaling_guide.model.budgets import Budget, Threshold
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.record import TierName
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.sources import Source
+from scaling_guide.model.topics import Section, Tier, Topic
+
+
+class Guide(BaseModel):
+    """Everything under `data/`, loaded once and found consistent."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    directory: Path
+    sections: tuple[Section, ...]
+    tiers: dict[TierName, Tier]
+    sources: dict[str, Source]
+    topics: dict[str, Topic]
+    runbooks: dict[str, Runbook]
+    budgets: dict[str, Budget]
+    thresholds: dict[str, Threshold]
+    environments: dict[str, Environment]
+
+    @cached_property
+    def facts(self) -> Mapping[str, Fact]:
+        """All facts of topics and runbooks by id."""
+        owners: tuple[Topic | Runbook, ...] = (*self.topics.values(), *self.runbooks.values())
+        return {fact.id: fact for owner in owners for fact in owner.facts.values()}
+
+    def values(self, tier: TierName) -> dict[str, Any]:
+        """What templates see: fact id to the value that config files take for `tier`."""
+        return {fact.id: fact.used(tier) for fact in self.facts.values()}
+
+    def title(self, topic_id: str) -> str:
+        """The title of `section/topic` from the table of contents. Raises KeyError for an unknown id."""
+        section_id, _, name = topic_id.partition("/")
+        for section in self.sections:
+            if section.id == section_id:
+                for entry in section.topics:
+                    if entry.id == name:
+                        return entry.title
+        raise KeyError(topic_id)
+
+    def runbook_facts(self, runbook_id: str, *phases: str) -> tuple[Fact, ...]:
+        """The facts that the named phases of a runbook check (all phases where none is named), each once."""
+        runbook = self.runbooks[runbook_id]
+        wanted = phases or tuple(runbook.phases)
+        ids = dict.fromkeys(check for name in wanted for check in runbook.phases[name].checks)
+        return tuple(self.facts[check] for check in ids)

@@ -1,0 +1,196 @@
+"""Read `data/` into a `Guide`, or say everything that is wrong with it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from scaling_guide.model import budgets, environments, runbooks, sources, topics
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.problems import Invalid, Location, Problem
+from scaling_guide.model.record import Id, Record, TierName
+from scaling_guide.model.rules import REFERENCE_CODES, RULES
+from scaling_guide.model.yaml_text import Document, KeyPath, read
+
+T = TypeVar("T")
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CODES = {
+    "extra_forbidden": "UNKNOWN_KEY",
+    "missing": "MISSING_KEY",
+    "enum": "NOT_ONE_OF",
+    "literal_error": "NOT_ONE_OF",
+    "union_tag_invalid": "NOT_ONE_OF",
+    "union_tag_not_found": "MISSING_KEY",
+}
+_REPAIRS = {
+    "UNKNOWN_KEY": "remove the key or correct its spelling",
+    "MISSING_KEY": "add the key",
+    "NOT_ONE_OF": "use one of the values named",
+    "WRONG_VALUE": "write a value of that form",
+}
+
+
+def load(
+    directory: Path, variables: Mapping[str, str] = MappingProxyType({}), today: date | None = None
+) -> Guide:
+    """The guide under `directory`. Raises Invalid with every problem found.
+
+    `variables` fills `${name}` in environment files; names it lacks are taken from the process environment.
+    """
+    guide, problems = examine(directory, variables, today)
+    if problems or guide is None:
+        raise Invalid(problems)
+    return guide
+
+
+def examine(
+    directory: Path, variables: Mapping[str, str] = MappingProxyType({}), today: date | None = None
+) -> tuple[Guide | None, tuple[Problem, ...]]:
+    """As much of the guide as could be read, and all problems. Never raises for what the files hold."""
+    reader = _Reader(directory, {**os.environ, **variables})
+    guide = reader.guide()
+    problems = list(reader.problems)
+    for rule in RULES:
+        for problem in rule(guide, today or date.today()):
+            # where a file could not be read, what refers to it is not dangling
+            if not reader.problems or problem.code not in REFERENCE_CODES:
+                problems.append(problem)
+    return guide, tuple(sorted(set(problems)))
+
+
+@dataclass
+class _Reader:
+    directory: Path
+    variables: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+
+    def guide(self) -> Guide:
+        written = self.folder("topics", topics.Topic, depth=2)
+        procedures = self.folder("runbooks", runbooks.Runbook)
+        places = self.folder("environments", environments.Environment)
+        for name, topic in written.items():
+            topic._id = name
+            for fact_id, fact in topic.facts.items():
+                fact._id, fact._topic = fact_id, name
+        for name, runbook in procedures.items():
+            runbook._id = name
+            for fact_id, fact in runbook.facts.items():
+                fact._id, fact._runbook = fact_id, name
+        for name, environment in places.items():
+            environment._name = name
+            for target_id, target in environment.targets.items():
+                target._id = target_id
+        return Guide(
+            directory=self.directory,
+            sections=self.file("guide.yml", tuple[topics.Section, ...], ()),
+            tiers=self.file("tiers.yml", dict[TierName, topics.Tier], {}),
+            sources=self.file("sources.yml", dict[Id, sources.Source], {}),
+            budgets=self.file("budgets.yml", dict[Id, budgets.Budget], {}),
+            thresholds=self.file("thresholds.yml", dict[Id, budgets.Threshold], {}),
+            topics=written,
+            runbooks=procedures,
+            environments=places,
+        )
+
+    def folder(self, name: str, kind: type[T], depth: int = 1) -> dict[str, T]:
+        """The records of a folder, keyed by their path below it without the ending."""
+        base = self.directory / name
+        found: dict[str, T] = {}
+        for path in sorted(base.glob("*/" * (depth - 1) + "*.yml")):
+            record = self.read(path, kind)
+            if record is not None:
+                found[path.relative_to(base).with_suffix("").as_posix()] = record
+        return found
+
+    def file(self, name: str, kind: Any, empty: T) -> T:
+        path = self.directory / name
+        if not path.is_file():
+            self.problems.append(
+                Problem(Location(path), "MISSING_FILE", f"there is no {name}", "create the file")
+            )
+            return empty
+        record = self.read(path, kind)
+        return empty if record is None else record
+
+    def read(self, path: Path, kind: Any) -> Any:
+        """The record of a file, or None where it has problems of form; they are noted."""
+        document = read(path)
+        self.problems += document.problems
+        if document.problems:
+            return None
+        value = self._substituted(document, document.value, ())
+        try:
+            record = TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            self.problems += [_problem(document, detail) for detail in error.errors(include_url=False)]
+            return None
+        _locate(record, document, ())
+        return record
+
+    def _substituted(self, document: Document, value: Any, keys: KeyPath) -> Any:
+        if isinstance(value, dict):
+            return {key: self._substituted(document, item, (*keys, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._substituted(document, item, (*keys, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str) or "environments" not in document.path.parts:
+            return value
+
+        def known(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name not in self.variables:
+                repair = f"set {name} in the process environment"
+                self.problems.append(
+                    Problem(document.place(keys), "VARIABLE_UNSET", f"${{{name}}} has no value", repair)
+                )
+            return self.variables.get(name, match.group(0))
+
+        return _VARIABLE.sub(known, value)
+
+
+def _problem(document: Document, detail: Any) -> Problem:
+    """A validation error as a problem at the place of the key it is about."""
+    code = _CODES.get(detail["type"], "WRONG_VALUE")
+    keys: KeyPath = ()
+    for part in detail["loc"]:
+        # a part that is no key of the file is pydantic's name for a union member
+        if (*keys, part) in document.places:
+            keys = (*keys, part)
+    where = " > ".join(map(str, keys)) or "the file"
+    if code == "UNKNOWN_KEY":
+        message = f"`{detail['loc'][-1]}` is not a key here"
+    elif code == "MISSING_KEY":
+        message = f"{where} lacks `{detail['loc'][-1]}`"
+    else:
+        written = detail.get("input")
+        shown = f" (found `{written}`)" if isinstance(written, str | int | float | bool) else ""
+        message = f"{where}: {detail['msg'].removeprefix('Value error, ')}{shown}"
+    return Problem(document.place(keys), code, message, _REPAIRS[code])
+
+
+def _locate(value: Any, document: Document, keys: KeyPath) -> None:
+    """Tell each record, at any depth, where it and its values stand."""
+    if isinstance(value, Record):
+        names = {field.alias or name: name for name, field in type(value).model_fields.items()}
+        value._at = document.place(keys)
+        value._places = MappingProxyType(
+            {
+                name: document.places[(*keys, key)]
+                for key, name in names.items()
+                if (*keys, key) in document.places
+            }
+        )
+        for key, name in names.items():
+            _locate(getattr(value, name), document, (*keys, key))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _locate(item, document, (*keys, str(key)))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            _locate(item, document, (*keys, index))

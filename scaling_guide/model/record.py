@@ -1,0 +1,56 @@
+"""What every record is: frozen, strict about keys, and aware of where it was written."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from scaling_guide.model.problems import Location
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Text = Annotated[str, Field(min_length=1)]
+Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)*$", coerce_numbers_to_str=True)]
+TierName = Literal["small", "medium", "large"]
+TIERS: tuple[TierName, ...] = ("small", "medium", "large")
+
+
+class Record(BaseModel):
+    """A frozen record that refuses keys it does not know and knows where it was written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    _at: Location = PrivateAttr(default=Location(Path()))
+    _places: Mapping[str, Location] = PrivateAttr(default_factory=dict)
+
+    @property
+    def at(self) -> Location:
+        """Where the record stands in its file."""
+        return self._at
+
+    def place(self, key: str) -> Location:
+        """Where the value of `key` stands, or the record itself where the key is not written."""
+        return self._places.get(key, self._at)
+
+
+class System(StrEnum):
+    """The kinds of software the guide speaks about, as environments name them."""
+
+    NGINX = "nginx"
+    HAPROXY = "haproxy"
+    APP = "app"
+
+
+class Probe(StrEnum):
+    """The sources that a live environment is read from; `scaling_guide.probes` has a function for each."""
+
+    NGINX_CONFIG = "nginx_config"
+    NGINX_PROCESS = "nginx_process"
+    NGINX_STATUS = "nginx_status"
+    HAPROXY_CONFIG = "haproxy_config"
+    HAPROXY_RUNTIME = "haproxy_runtime"
+    HTTP = "http"
+    TLS = "tls"
+    HOST = "host"
+    APP = "app"

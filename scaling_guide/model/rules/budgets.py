@@ -1,0 +1,74 @@
+"""Tiers and the arithmetic across systems."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
+
+from simpleeval import InvalidExpression, SimpleEval
+
+from scaling_guide.model.budgets import Budget
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.problems import Location, Problem
+from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.rules.rule import problem
+from scaling_guide.model.units import meaning
+
+
+def tiers_not_monotone(guide: Guide, today: date) -> Iterator[Problem]:
+    present: list[TierName] = [name for name in TIERS if name in guide.tiers]
+    for name in TIERS:
+        if guide.tiers and name not in guide.tiers:
+            at = Location(guide.directory / "tiers.yml")
+            yield Problem(at, "TIER_UNKNOWN", f"tiers.yml lacks {name}", "describe the tier")
+    for below, above in pairwise(present):
+        smaller, larger = guide.tiers[below], guide.tiers[above]
+        for key in ("peak_requests_per_second", "zones", "load_balancers", "replicas"):
+            if getattr(larger, key) < getattr(smaller, key):
+                what = f"{above} has a smaller {key} than {below}"
+                yield problem(larger, "TIER_NOT_MONOTONE", what, "order the tiers by size", key)
+
+
+def tier_without_room(guide: Guide, today: date) -> Iterator[Problem]:
+    for name, tier in guide.tiers.items():
+        # one zone, or one replica where there is one zone, may be lost at peak
+        surviving = (
+            tier.replicas - max(1, -(-tier.replicas // tier.zones)) if tier.zones > 1 else tier.replicas - 1
+        )
+        capacity = surviving * tier.requests_per_second_per_replica
+        if capacity < tier.peak_requests_per_second:
+            peak = tier.peak_requests_per_second
+            what = f"{name}: {surviving} surviving replicas carry {capacity} of {peak} requests per second"
+            yield problem(tier, "TIER_WITHOUT_ROOM", what, "raise replicas or lower the peak", "replicas")
+
+
+def budget_broken(guide: Guide, today: date) -> Iterator[Problem]:
+    for budget in guide.budgets.values():
+        for tier in TIERS:
+            try:
+                terms = budget_terms(guide, budget, tier)
+                held = SimpleEval(names=terms).eval(budget.holds)
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                SyntaxError,
+                InvalidExpression,
+                ArithmeticError,
+            ) as error:
+                what = f"{budget.title} cannot be computed for {tier}: {error}"
+                yield problem(budget, "BUDGET_UNREADABLE", what, "correct the terms or `holds`", "holds")
+                break
+            if held is not True:
+                shown = ", ".join(f"{name} = {value:g}" for name, value in terms.items())
+                what = f"{budget.title}: `{budget.holds}` does not hold for {tier} ({shown})"
+                yield problem(budget, budget.code, what, "change a term's value so that it holds", "holds")
+
+
+def budget_terms(guide: Guide, budget: Budget, tier: TierName) -> dict[str, float]:
+    """The terms of `budget` for `tier` in base units. Raises KeyError for an unknown fact, ValueError for a
+    value without meaning in its unit."""
+    terms: dict[str, float] = {}
+    for name, term in budget.terms.items():
+        fact = guide.facts[term.fact] if term.fact else None
+        terms[name] = meaning(fact.used(tier), fact.unit) if fact else meaning(term.value, term.unit)
+    return terms

@@ -1,0 +1,131 @@
+"""Names that one file uses for things in another."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.problems import Location, Problem
+from scaling_guide.model.rules.rule import problem
+from scaling_guide.model.rules.sources import citations
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.topics import Topic
+
+
+def topic_without_entry(guide: Guide, today: date) -> Iterator[Problem]:
+    known = {f"{section.id}/{entry.id}" for section in guide.sections for entry in section.topics}
+    for topic in guide.topics.values():
+        if topic.id not in known:
+            yield problem(
+                topic, "UNKNOWN_TOPIC", f"{topic.id} is not in guide.yml", "add it to its section there"
+            )
+
+
+def duplicate_fact(guide: Guide, today: date) -> Iterator[Problem]:
+    seen: dict[str, Location] = {}
+    owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
+    for owner in owners:
+        for fact in owner.facts.values():
+            if fact.id in seen:
+                yield problem(
+                    fact, "DUPLICATE_ID", f"{fact.id} stands at {seen[fact.id]} too", "rename one of them"
+                )
+            seen.setdefault(fact.id, fact.at)
+
+
+def dangling_runbook(guide: Guide, today: date) -> Iterator[Problem]:
+    for topic in guide.topics.values():
+        for name in topic.runbooks:
+            if name not in guide.runbooks:
+                repair = f"write data/runbooks/{name}.yml or drop the name"
+                yield problem(
+                    topic, "UNKNOWN_RUNBOOK", f"{topic.id} names runbook {name}", repair, "runbooks"
+                )
+    for threshold in guide.thresholds.values():
+        if threshold.runbook not in guide.runbooks:
+            repair = f"write data/runbooks/{threshold.runbook}.yml or name another"
+            yield problem(
+                threshold,
+                "UNKNOWN_RUNBOOK",
+                f"{threshold.alert} names {threshold.runbook}",
+                repair,
+                "runbook",
+            )
+
+
+def orphan_runbook(guide: Guide, today: date) -> Iterator[Problem]:
+    named = {name for topic in guide.topics.values() for name in topic.runbooks}
+    for runbook in guide.runbooks.values():
+        if runbook.id not in named:
+            repair = "name it under `runbooks` of the topic it belongs to"
+            yield problem(runbook, "ORPHAN_RUNBOOK", f"no topic leads to {runbook.id}", repair)
+
+
+def dangling_check(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        for name, phase in runbook.phases.items():
+            for check in phase.checks:
+                if check not in guide.facts:
+                    repair = "name a fact of a topic or write one under `facts` here"
+                    yield problem(
+                        phase, "UNKNOWN_CHECK", f"{name} of {runbook.id} names {check}", repair, "checks"
+                    )
+
+
+def dangling_seen_by(guide: Guide, today: date) -> Iterator[Problem]:
+    for fact in guide.facts.values():
+        for name in fact.seen_by:
+            if name not in guide.facts:
+                yield problem(fact, "UNKNOWN_SEEN_BY", f"{name} is no fact", "name another check", "seen_by")
+
+
+def dangling_override(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        for scenario in runbook.rehearsal.scenarios.values() if runbook.rehearsal else ():
+            for name in scenario.overrides:
+                if name not in guide.facts:
+                    yield problem(
+                        scenario,
+                        "UNKNOWN_OVERRIDE",
+                        f"{name} is no fact",
+                        "name a rendered fact",
+                        "overrides",
+                    )
+
+
+def dangling_source(guide: Guide, today: date) -> Iterator[Problem]:
+    for citation in citations(guide):
+        if citation.ref and citation.ref not in guide.sources:
+            yield problem(
+                citation, "UNKNOWN_SOURCE", f"{citation.ref} is not in sources.yml", "add it there", "ref"
+            )
+
+
+def dangling_related(guide: Guide, today: date) -> Iterator[Problem]:
+    known = {f"{section.id}/{entry.id}" for section in guide.sections for entry in section.topics}
+    for topic in guide.topics.values():
+        for name in topic.related:
+            if name not in known:
+                yield problem(
+                    topic, "UNKNOWN_RELATED", f"{topic.id} relates to {name}", "name a topic", "related"
+                )
+
+
+def dangling_alert(guide: Guide, today: date) -> Iterator[Problem]:
+    alerts = {threshold.alert: threshold.runbook for threshold in guide.thresholds.values()}
+    for runbook in guide.runbooks.values():
+        for alert in runbook.alerts:
+            if alerts.get(alert) != runbook.id:
+                repair = "give thresholds.yml an alert of that name which names this runbook"
+                yield problem(
+                    runbook, "UNKNOWN_ALERT", f"nothing leads from {alert} to {runbook.id}", repair, "alerts"
+                )
+
+
+def dangling_waiver(guide: Guide, today: date) -> Iterator[Problem]:
+    for environment in guide.environments.values():
+        for waiver in environment.waivers:
+            if waiver.check not in guide.facts or waiver.target not in environment.targets:
+                what = f"{waiver.check} on {waiver.target} is no check of {environment.name}"
+                yield problem(
+                    waiver, "UNKNOWN_WAIVER", what, "correct the check or the target, or delete the waiver"
+                )
