@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ BASE_TOOLS = [
     "env",
     "grep",
     "install",
+    "ln",
     "mkdir",
     "mktemp",
     "mv",
@@ -33,14 +35,16 @@ OS_RELEASE = {
     "alpine": "ID=alpine\n",
 }
 
-PYTHON = """#!/bin/sh
-[ "$1" != --version ] || { echo Python 3.11.2; exit; }
+PYTHON = f"""#!/bin/sh
+if [ "$1" = --version ]; then echo Python 3.11.2; exit; fi
 echo "python $*" >>"$CALLS"
 case "$*" in
-  "-c import sys"*) [ ! -e "$0.old" ] ;;
+  "-c import sys"*) [ ! -e "$0.version" ] || '{sys.executable}' -I -c "
+import sys; sys.version_info = $(cat "$0.version")
+$2" ;;
   "-c import ensurepip"*) [ -e "$SETUP_ROOT/python3-venv" ] ;;
-  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-  *pip*) [ ! -e "$SETUP_ROOT/no-network" ] || { echo "no route to the registry"; exit 1; } ;;
+  "-m venv .venv") mkdir -p .venv/bin && ln -s "$0" .venv/bin/python ;;
+  *pip*) [ ! -e "$SETUP_ROOT/no-network" ] || {{ echo "no route to the registry"; exit 1; }} ;;
 esac
 """
 APT_GET = """#!/bin/sh
@@ -332,15 +336,23 @@ def test_nobody_needs_a_known_distribution_or_root_when_nothing_is_missing(machi
 
 
 class TestInterpreter:
+    def test_the_system_python_comes_first_when_it_is_recent_enough(self, machine: Machine) -> None:
+        (machine.root / "usr/bin/python3.version").write_text("(3, 11, 0)")
+        machine.program("bin/python3", PYTHON)
+        machine.set_up()
+
+        assert (machine.project / ".venv/bin/python").readlink() == machine.root / "usr/bin/python3"
+
     def test_an_old_system_python_gives_way_to_the_one_on_path(self, machine: Machine) -> None:
         machine.has_everything_for_the_lab()
-        (machine.root / "usr/bin/python3.old").touch()
+        (machine.root / "usr/bin/python3.version").write_text("(3, 10, 12)")
         machine.program("bin/python3", PYTHON)
+        machine.set_up()
 
-        assert machine.set_up().returncode == 0
+        assert (machine.project / ".venv/bin/python").readlink() == machine.root / "bin/python3"
 
     def test_without_a_recent_python_nothing_is_done(self, machine: Machine) -> None:
-        (machine.root / "usr/bin/python3.old").touch()
+        (machine.root / "usr/bin/python3.version").write_text("(3, 10, 12)")
         refused = machine.set_up("lab")
 
         assert refused.returncode == 1

@@ -16,10 +16,12 @@ class Run:
         calls = directory / "calls"
         cases = "".join(f'  "{command}") {action} ;;\n' for command, action in at.items())
         guide = directory / "guide"
-        guide.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\ncase "$*" in\n{cases}esac\n')
+        guide.write_text(f'#!/bin/sh\necho "$*" >>"$CALLS"\ncase "$*" in\n{cases}esac\n')
         guide.chmod(0o755)
         done = subprocess.run(
-            [str(VERIFY)], env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}, timeout=20
+            [str(VERIFY)],
+            env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "CALLS": str(calls)},
+            timeout=20,
         )
         self.exit_code = done.returncode
         self.calls = calls.read_text().splitlines()
@@ -67,7 +69,8 @@ def test_an_interrupted_run_stops_the_lab(tmp_path: Path, during: str, signal: s
 
 def test_a_second_interrupt_does_not_stop_the_stopping(tmp_path: Path) -> None:
     run = Run(
-        tmp_path, {"verify --env lab": "kill -INT $PPID", "lab down": "kill -INT $PPID $$; echo down >&2"}
+        tmp_path,
+        {"verify --env lab": "kill -INT $PPID", "lab down": 'kill -INT $PPID $$; echo stopped >>"$CALLS"'},
     )
     assert run.exit_code == 130
-    assert run.calls[-1] == "lab down"
+    assert run.calls[-2:] == ["lab down", "stopped"]
