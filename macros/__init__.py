@@ -1,0 +1,72 @@
+"""What a page may call: one name, `sg`, whose methods turn records into Markdown.
+
+A topic page, `docs/load-balancing/algorithms.md`, is prose with a call for each block; which topic is meant
+follows from the path of the page::
+
+    # Load balancing algorithms
+
+    {{ sg.header() }}             outcome, owner, status, reviewed, last verified
+
+    ## When you need it
+    prose; a managed value is never typed but asked for:
+    {{ sg.value("nginx-keepalive", "medium") }}    4,096         (tier needed where tiers differ)
+    {{ sg.expect("nginx-keepalive", "medium") }}   at least 4,096
+    {{ sg.ref("nginx-keepalive") }}                the label, linked to where the fact is documented
+
+    ## How to decide
+    a hand-written table
+    ## Settings
+    {{ sg.settings() }}           all tiers; or sg.settings("fact-id", ...) for some
+    ## From tier to tier
+    {{ sg.changes() }}
+    ## Configuration
+    {{ sg.configs() }}            the topic's files; or sg.configs("nginx/nginx.conf")
+    ## Pitfalls
+    {{ sg.pitfalls() }}
+    ## How it is checked
+    {{ sg.checks() }}
+    ## Runbooks and related topics
+    {{ sg.links() }}
+
+A runbook page, `docs/runbooks/drain-a-server.md`, is its title and one call; prose may follow::
+
+    # Drain a server
+
+    {{ sg.runbook() }}
+
+Other pages: `sg.sections()`, `sg.tiers()`, `sg.tier_pictures()`, `sg.runbooks()`, `sg.coverage()`,
+`sg.verification()`, `sg.proof()`. Each call of a block stands alone on a line without indentation.
+
+Front matter must not hold a key `sg`: it would hide the name.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from macros.context import Context
+from macros.knowledge import known
+from macros.links import Links
+from macros.namespace import Namespace
+
+
+def define_env(env: Any) -> None:
+    """Called by mkdocs-macros once per build. Reports are read from `build/`, or from `SG_BUILD`."""
+    root = Path(env.project_dir)
+    docs = Path(env.conf["docs_dir"])
+
+    def site() -> Context:
+        build = root / os.environ.get("SG_BUILD", "build")
+        links = Links(docs, env.page.file.src_uri, env.conf["use_directory_urls"])
+        return Context(known(root / "data", build), links)
+
+    env.variables["sg"] = Namespace(site)
+
+
+def on_pre_page_macros(env: Any) -> None:
+    """Keep the line of an error right: the plugin counts without the front matter it has cut off."""
+    path = env.page.file.abs_src_path
+    source = Path(path).read_text("utf-8-sig") if path else ""
+    start = source.find(env.markdown)
+    if start > 0:
+        env.markdown = "{#" + "\n" * source.count("\n", 0, start) + "#}" + env.markdown

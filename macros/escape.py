@@ -1,0 +1,89 @@
+"""Text from records, made safe for the place it is put in: Markdown prose, a table cell, a code fence, HTML.
+
+Pages are rendered without autoescape, and a `|` or a newline from the data would tear a table apart, so
+nothing reaches a page but through one of these.
+"""
+
+import html
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+
+from macros.svg import look
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~^=:])")
+_FORMATTER = HtmlFormatter(cssclass="highlight", wrapcode=True)
+_CODE_SPAN = re.compile(r"`([^`]+)`")
+
+
+def inline(text: object) -> str:
+    """`text` for a line of Markdown prose: it reads the same and starts no markup."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(str(text), quote=False)).replace("\n", " ")
+
+
+def cell(text: object) -> str:
+    """`text` for one cell of a Markdown table; a newline becomes a line break."""
+    return "<br>".join(inline(line) for line in str(text).splitlines())
+
+
+def code(text: str, language: str = "text", title: str | None = None) -> str:
+    """`text` as a Markdown code block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    heading = f' title="{html.escape(title)}"' if title else ""
+    return f"{fence}{language}{heading}\n{text.rstrip()}\n{fence}"
+
+
+def highlighted(text: str, language: str) -> Markup:
+    """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language."""
+    return Markup(highlight(text.rstrip(), get_lexer_by_name(language), _FORMATTER))
+
+
+def prose(text: str) -> Markup:
+    """A sentence from a record as HTML: escaped, with its `code spans` set as code."""
+    return Markup(_CODE_SPAN.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def when(moment: datetime) -> Markup:
+    """A point in time for a reader, in UTC."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{} {:%b %Y, %H:%M} UTC</time>').format(utc.isoformat(), utc.day, utc)
+
+
+def day(date: date) -> Markup:
+    """A day for a reader."""
+    return Markup('<time datetime="{}">{} {:%b %Y}</time>').format(date.isoformat(), date.day, date)
+
+
+def fill(template: str, **values: Any) -> str:
+    """The HTML of `templates/<template>.html.j2`; every value is escaped, an unknown name raises."""
+    return _TEMPLATES.get_template(f"{template}.html.j2").render(values).strip()
+
+
+def indented(block: str, by: int = 4) -> str:
+    """`block` as the content of a Markdown container such as a tab."""
+    return "\n".join(" " * by + line if line else line for line in block.splitlines())
+
+
+def tabs(contents: Mapping[str, str]) -> str:
+    """Content tabs: title to Markdown block."""
+    return "\n\n".join(f'=== "{html.escape(title)}"\n\n{indented(block)}' for title, block in contents.items())
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"prose": prose, "when": when, "day": day, "highlighted": highlighted}
+_TEMPLATES.globals["look"] = look

@@ -1,0 +1,30 @@
+"""Read what the pages report, once for as long as no file of it changes."""
+
+from pathlib import Path
+
+from macros.context import Known
+from macros.reports import proof, runs
+from scaling_guide.model.load import load
+
+Stamp = tuple[tuple[str, int, int], ...]
+# the pages show no address of the lab, so its variables may stay what they are called
+_VARIABLES = {name: f"${{{name}}}" for name in ("net", "root", "repo")}
+_kept: dict[tuple[Path, Path], tuple[Stamp, Known]] = {}
+
+
+def known(data: Path, build: Path) -> Known:
+    """The guide under `data` and the reports under `build`.
+
+    Raises scaling_guide.model.problems.Invalid for data that has problems and ValueError for a report that
+    cannot be read: a page must not be built from half of what is true.
+    """
+    stamp = _stamp([*data.rglob("*"), *build.glob("verify/**/results.json"), *build.glob("proof/*.json")])
+    if (data, build) not in _kept or _kept[data, build][0] != stamp:
+        fresh = Known(load(data, _VARIABLES), runs(build / "verify"), proof(build / "proof" / "kill-matrix.json"))
+        _kept[data, build] = (stamp, fresh)
+    return _kept[data, build][1]
+
+
+def _stamp(paths: list[Path]) -> Stamp:
+    found = ((str(path), path.stat()) for path in sorted(paths) if path.is_file())
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)

@@ -1,0 +1,121 @@
+"""`sg`, the one name that pages call."""
+
+from collections.abc import Callable
+from typing import Any
+
+from macros import coverage, home, proof, runbook, tiers, topic, verification
+from macros.context import Context
+from macros.escape import inline
+from scaling_guide.model.expectation import as_list
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.topics import Topic
+from scaling_guide.model.units import words
+
+
+class Namespace:
+    """The blocks of a page. Which topic or runbook is meant follows from the page that calls.
+
+    Every method returns Markdown; a LookupError names what is not in the data.
+    """
+
+    def __init__(self, site: Callable[[], Context]) -> None:
+        self._site = site
+
+    # ------------------------------------------------------------------------------------ values in prose
+
+    def value(self, fact_id: str, tier: TierName | None = None) -> str:
+        """The documented value in words: `4,096`, `60 s`. `tier` may be left out where all tiers agree."""
+        fact = self._fact(fact_id)
+        return inline(", ".join(words(item, fact.unit) for item in as_list(fact.value(_tier(fact, tier)))))
+
+    def expect(self, fact_id: str, tier: TierName | None = None) -> str:
+        """The documented value with its operator in words: `at most 60 s`."""
+        fact = self._fact(fact_id)
+        return inline(fact.expectation(_tier(fact, tier)).words())
+
+    def ref(self, fact_id: str) -> str:
+        """The label of a fact as a link to where it is documented."""
+        fact = self._fact(fact_id)
+        return f'<a href="{self._site().page(fact)}">{inline(fact.label)}</a>'
+
+    # ----------------------------------------------------------------------------------------- topic pages
+
+    def header(self) -> str:
+        return topic.header(self._site(), self._topic())
+
+    def settings(self, *fact_ids: str) -> str:
+        """The settings of the topic; those named, where any are."""
+        facts = [self._fact(each) for each in fact_ids] or self._topic().facts.values()
+        return topic.settings(self._site(), facts)
+
+    def changes(self) -> str:
+        return topic.changes(self._topic().facts.values())
+
+    def configs(self, *names: str) -> str:
+        """The whole config files of the topic, a tab for each tier; those named (`nginx/nginx.conf`), where any are."""
+        site = self._site()
+        return topic.configs(site, names or self._topic().configs)
+
+    def checks(self) -> str:
+        return topic.checks(self._site(), self._topic())
+
+    def pitfalls(self) -> str:
+        return topic.pitfalls(self._site(), self._topic())
+
+    def links(self) -> str:
+        return topic.links(self._site(), self._topic())
+
+    # ---------------------------------------------------------------------------------------- other pages
+
+    def runbook(self) -> str:
+        return runbook.page(self._site(), self._runbook(), lambda template, system: template)
+
+    def runbooks(self) -> str:
+        return runbook.index(self._site())
+
+    def tiers(self) -> str:
+        return tiers.table(self._site())
+
+    def tier_pictures(self) -> str:
+        return tiers.pictures(self._site())
+
+    def sections(self) -> str:
+        return home.sections(self._site())
+
+    def coverage(self) -> str:
+        return coverage.table(self._site())
+
+    def verification(self) -> str:
+        return verification.runs(self._site())
+
+    def proof(self) -> str:
+        return proof.matrix(self._site())
+
+    # ------------------------------------------------------------------------------------------- the page
+
+    def _fact(self, fact_id: str) -> Fact:
+        return _known(self._site().guide.facts, fact_id, "fact")
+
+    def _topic(self) -> Topic:
+        site = self._site()
+        return _known(site.guide.topics, site.links.page.removesuffix(".md"), "topic")
+
+    def _runbook(self) -> Runbook:
+        site = self._site()
+        return _known(site.guide.runbooks, site.links.page.removeprefix("runbooks/").removesuffix(".md"), "runbook")
+
+
+def _known(records: Any, key: str, noun: str) -> Any:
+    if key not in records:
+        raise LookupError(f"there is no {noun} `{key}` in the data")
+    return records[key]
+
+
+def _tier(fact: Fact, tier: TierName | None) -> TierName:
+    if tier is None and fact.tiered:
+        raise LookupError(f"`{fact.id}` differs by tier: name one of {', '.join(TIERS)}")
+    if tier is not None and tier not in TIERS:
+        raise LookupError(f"there is no tier `{tier}`; the tiers are {', '.join(TIERS)}")
+    return tier or TIERS[0]

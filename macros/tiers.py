@@ -1,0 +1,24 @@
+"""The traffic tiers, and the way to one's own."""
+
+from markupsafe import Markup
+
+from macros.context import Context
+from macros.escape import fill
+from macros.svg import topology
+from scaling_guide.model.topics import Tier
+
+
+def table(site: Context) -> str:
+    """The tiers as a table, with a field above it that names the tier for a peak, where scripts run."""
+    return fill("tiers/table", site=site, tiers=site.guide.tiers)
+
+
+def pictures(site: Context) -> str:
+    """One drawing a tier of load balancers and replicas over zones."""
+    drawn = {name: (tier, _picture(tier)) for name, tier in site.guide.tiers.items()}
+    return fill("tiers/pictures", site=site, drawn=drawn)
+
+
+def _picture(tier: Tier) -> Markup:
+    title = f"{tier.title}: {tier.load_balancers} load balancers and {tier.replicas} replicas over {tier.zones} zones"
+    return topology(title, tier.zones, tier.load_balancers, tier.replicas)

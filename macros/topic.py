@@ -1,0 +1,132 @@
+"""The blocks of a topic page."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from macros.context import Context
+from macros.escape import cell, code, fill, tabs
+from macros.reports import OUTCOMES
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.record import TIERS, Probe, System, TierName
+from scaling_guide.model.topics import Topic
+from scaling_guide.render.configs import render
+
+SYSTEM_NAMES = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
+_LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
+# what a reader wants to hear first, then the worst
+_SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")
+_STEPS: tuple[tuple[TierName, TierName], ...] = (("small", "medium"), ("medium", "large"))
+
+
+class Seen(NamedTuple):
+    """What one environment last said of several facts, in words such as `23 pass, 1 fail`."""
+
+    environment: str
+    words: str
+    when: datetime | None
+
+
+def header(site: Context, topic: Topic) -> str:
+    """The outcome of the topic in one line, who answers for it, and when it was last verified."""
+    return fill(
+        "header",
+        outcome=topic.outcome,
+        strip={"Owner": topic.owner},
+        status=topic.status,
+        reviewed=topic.reviewed,
+        verified=seen(site, topic.facts),
+    )
+
+
+def settings(site: Context, facts: Iterable[Fact]) -> str:
+    """Each fact with its value for every tier, why, where that comes from, and what was last seen of it.
+
+    Facts stand under a heading for the systems they speak about; the anchor of a fact is its id.
+    """
+    groups: dict[tuple[System, ...], list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault(fact.systems, []).append(fact)
+    blocks = []
+    for systems, members in groups.items():
+        if len(groups) > 1:
+            blocks.append(f"### {' and '.join(SYSTEM_NAMES[system] for system in systems)}")
+        blocks.append(fill("settings", site=site, tiers=TIERS, facts=members))
+    return "\n\n".join(blocks)
+
+
+def changes(facts: Iterable[Fact]) -> str:
+    """What a reader has to change when moving up a tier."""
+    tiered = [fact for fact in facts if fact.tiered]
+    rows = [(fact, [_change(fact, *step) for step in _STEPS]) for fact in tiered]
+    rows = [(fact, steps) for fact, steps in rows if any(steps)]
+    if not rows:
+        return "Nothing changes between the tiers: every value is the same on all three."
+    lines = ["| Setting | " + " | ".join(f"{old} to {new}" for old, new in _STEPS) + " |", "|---|---|---|"]
+    for fact, steps in rows:
+        shown = " | ".join(cell(step) if step else "no change" for step in steps)
+        lines.append(f"| [{cell(fact.label)}](#{fact.id}) | {shown} |")
+    return "\n".join(lines)
+
+
+def configs(site: Context, names: Sequence[str]) -> str:
+    """Whole config files (`nginx/nginx.conf`) in a tab for each tier, each with its download."""
+    blocks = (tabs({tier: _config(site, name, tier) for tier in TIERS}) for name in names)
+    return "\n\n".join(f"### {name}\n\n{block}" for name, block in zip(names, blocks, strict=True))
+
+
+def _config(site: Context, name: str, tier: TierName) -> str:
+    system, _, file = name.partition("/")
+    target = next(target for target in site.example.targets.values() if target.system == system)
+    text = render(site.guide, site.example, target, tier)[file]
+    download = f"downloads/{tier}/{name}"
+    if site.links.has(download):
+        offer = f'<a href="{site.links.to(download)}" download>Download {file} for the {tier} tier</a>'
+    else:
+        offer = "Not rendered for download in this build; `guide build` renders it."
+    return f"{code(text, _LANGUAGES.get(system, 'text'))}\n\n{offer}"
+
+
+def checks(site: Context, topic: Topic) -> str:
+    """How the topic is checked: what is read, from which systems, for which settings."""
+    probes: dict[Probe, list[Fact]] = {}
+    for fact in topic.facts.values():
+        probes.setdefault(fact.probe, []).append(fact)
+    return fill("checks", site=site, topic=topic, probes=probes, names=SYSTEM_NAMES)
+
+
+def pitfalls(site: Context, topic: Topic) -> str:
+    """What went wrong for real, why, and what to do instead."""
+    return fill("pitfalls", site=site, pitfalls=topic.pitfalls)
+
+
+def links(site: Context, topic: Topic) -> str:
+    """The runbooks of the topic and the topics beside it."""
+    return fill("links", site=site, topic=topic)
+
+
+def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
+    """What each environment last said of the facts with these ids."""
+    counts: dict[str, Counter[str]] = {}
+    moments: dict[str, list[datetime]] = {}
+    for fact in facts:
+        for state in site.states(fact):
+            counts.setdefault(state.environment, Counter()).update(state.outcomes)
+            if state.changed:
+                counts[state.environment]["changed since"] += 1
+            if state.seen:
+                moments.setdefault(state.environment, []).append(state.seen)
+    return [
+        Seen(
+            environment,
+            ", ".join(f"{counted[word]} {word.replace('_', ' ')}" for word in _SPOKEN if counted[word]),
+            max(moments.get(environment, []), default=None),
+        )
+        for environment, counted in sorted(counts.items())
+    ]
+
+
+def _change(fact: Fact, old: TierName, new: TierName) -> str | None:
+    before, after = fact.expectation(old).words(), fact.expectation(new).words()
+    return None if before == after else f"{before} becomes {after}"

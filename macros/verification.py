@@ -1,0 +1,31 @@
+"""What the last run against each environment found."""
+
+from macros.context import Context
+from macros.escape import fill
+from macros.reports import OUTCOMES, Run, latest
+from macros.svg import LOOKS, stacked
+
+EXIT_CODES = {
+    0: "all selected checks verified",
+    1: "drift found",
+    5: "nothing was selected",
+    10: "inconclusive",
+    11: "nothing was verified",
+}
+
+
+def runs(site: Context) -> str:
+    """The last run of each environment: its counts, then every check with what it expected and found."""
+    last = latest(site.known.runs)
+    if not last:
+        return "No run is recorded in this build. `guide verify --env NAME` makes one, `make verify` makes one and builds this site with it."
+    return "\n\n".join(f"## {run.environment}\n\n{_run(site, run)}" for run in last.values())
+
+
+def _run(site: Context, run: Run) -> str:
+    ordered = sorted(run.checks, key=lambda check: (OUTCOMES.index(check.outcome), check.id, check.target))
+    counts = {outcome: run.counts.get(outcome, 0) for outcome in OUTCOMES}
+    words = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count)
+    bar = stacked(words, [(outcome, count, LOOKS[outcome].tone) for outcome, count in counts.items()])
+    meaning = EXIT_CODES.get(run.exit_code, "unknown")
+    return fill("verification/run", site=site, run=run, checks=ordered, words=words, bar=bar, meaning=meaning)
