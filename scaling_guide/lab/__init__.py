@@ -1,0 +1,1 @@
+"""The reference environment: real servers on loopback, started, proven, stopped."""

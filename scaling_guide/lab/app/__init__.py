@@ -1,0 +1,1 @@
+"""The application behind the load balancers: a small real service that can drain, fail and be counted."""

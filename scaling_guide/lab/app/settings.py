@@ -1,0 +1,89 @@
+"""How an instance runs: who it is, from its command line, and its limits, from its settings file."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from scaling_guide.model.units import Unit, meaning
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The settings of the file, durations in seconds.
+
+    The file has a line `APP_KEEP_ALIVE=75s` for each; the last three have defaults, and other values than
+    those are faults that a lab can put in.
+    """
+
+    keep_alive: float
+    drain: float
+    shutdown: float
+    request_timeout: float
+    version: str = ""
+    liveness_status: int = 200
+    health_cache_control: str = "no-store"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line. `session_key` and `ledger` are files that all instances share."""
+
+    host: str
+    port: int
+    instance: str
+    version: str
+    startup_seconds: float
+    session_key: Path
+    ledger: Path
+    limits: Limits
+
+
+def _seconds(written: str) -> float:
+    return float(meaning(written, Unit.DURATION)) / 1000
+
+
+_READERS: dict[Any, Callable[[str], float | int | str]] = {float: _seconds, int: int, str: str}
+
+
+def limits_of(text: str) -> Limits:
+    """The limits that a settings file states. Raises ValueError for an unknown, missing or wrong setting."""
+    kinds = {f"APP_{each.name.upper()}": each for each in fields(Limits)}
+    found: dict[str, float | int | str] = {}
+    for line in text.splitlines():
+        name, assigned, value = line.strip().partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not assigned or name not in kinds:
+            raise ValueError(f"`{line}` is no setting: there are {', '.join(kinds)}")
+        field = kinds[name]
+        found[field.name] = _READERS[field.type](value)
+    missing = [name for name, field in kinds.items() if field.type is float and field.name not in found]
+    if missing:
+        raise ValueError(f"the settings lack {', '.join(missing)}")
+    return Limits(**found)  # type: ignore[arg-type]  # converted to the type of each field above
+
+
+def options(arguments: Sequence[str] | None = None) -> Options:
+    """The options of a command line, with the settings file it names read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scaling_guide.lab.app",
+        description="Run one instance of the lab's application. SIGTERM drains and ends it, SIGUSR1 only"
+        " drains it, SIGUSR2 takes that back, SIGINT ends it at once.",
+    )
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--instance", required=True, help="its name, in every answer")
+    parser.add_argument("--version", required=True, help="its version, in every answer")
+    parser.add_argument("--startup-seconds", type=float, default=0.0, help="be unready that long at first")
+    parser.add_argument("--session-key", type=Path, required=True, help="file with the key of all instances")
+    parser.add_argument("--ledger", type=Path, required=True, help="file to which all append their orders")
+    parser.add_argument("--settings", type=Path, required=True, help="file with the limits")
+    given = vars(parser.parse_args(arguments))
+    try:
+        limits = limits_of(given.pop("settings").read_text())
+    except (OSError, ValueError) as error:
+        parser.error(f"--settings: {error}")
+    given["version"] = limits.version or given["version"]
+    return Options(**given, limits=limits)

@@ -1,0 +1,64 @@
+"""Process groups, and children that do not outlive who started them."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from signal import SIGKILL, Signals
+
+import psutil
+
+SAME_START_SECONDS = 1.0
+
+# Runs after setpriv armed the signal. A parent that died before that is told by a changed parent id, so
+# no moment is left in which its death goes unnoticed.
+_EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
+
+
+def orphan_safe(argv: Sequence[str], signal: Signals) -> tuple[str, ...]:
+    """The same command, made to receive `signal` when the calling process dies.
+
+    To be started from the main thread: the kernel watches the thread that forked, not the process.
+    """
+    armed = ("setpriv", "--pdeathsig", signal.name.removeprefix("SIG"), "--")
+    return (*armed, "sh", "-c", _EXEC_IF_PARENT_LIVES, str(os.getpid()), *argv)
+
+
+def members(pgid: int) -> list[int]:
+    """The living processes of a group. A zombie holds nothing and does not count."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(pid) == pgid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+def kill_group(pgid: int) -> None:
+    """SIGKILL whatever is left of a group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pgid, SIGKILL)
+
+
+def kill_group_in(directory: Path, pgid: int) -> None:
+    """SIGKILL the processes of a group that work in this directory; its number may be another's by now."""
+    for pid in members(pgid):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process = psutil.Process(pid)
+            if Path(process.cwd()).is_relative_to(directory):
+                process.kill()
+
+
+def created(pid: int) -> float | None:
+    """When the process started, in seconds since the epoch; None when it is gone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process.create_time()
+    return None
+
+
+def is_same(pid: int, start: float) -> bool:
+    """Whether this is still the process that started then, and not another with its number."""
+    now = created(pid)
+    return now is not None and abs(now - start) < SAME_START_SECONDS

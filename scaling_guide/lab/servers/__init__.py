@@ -1,0 +1,1 @@
+"""One module a server: how it is started, proven ready, reloaded and stopped."""
