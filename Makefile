@@ -46,7 +46,7 @@ setup:  ## only set up: programs, Chromium, the Python environment in .venv
 lock:  ## lock the dependencies after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@tools/setup
 	@uv pip compile pyproject.toml --group dev --output-file requirements.lock --quiet \
-	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --system-certs \
 	  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
