@@ -1,0 +1,36 @@
+"""`guide`: verify, explain, run the reference environment, build the site."""
+
+import signal
+import sys
+
+import typer
+
+from scaling_guide.cli import lab, readers, verify
+from scaling_guide.cli.console import errors
+from scaling_guide.lab.layout import LabError
+
+app = typer.Typer(
+    name="guide",
+    help="A guide to scaling whose every claim can be held against a live environment.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for command in (verify.validate, verify.verify, verify.explain, readers.build, readers.runbook):
+    app.command()(command)
+app.add_typer(lab.app, name="lab")
+
+
+def main() -> None:
+    """Run the command line. Errors that a reader can mend end in one line, never in a traceback."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app(standalone_mode=True)
+    except LabError as error:
+        errors.print(f"[bold red]error[/] {error.reason}", highlight=False)
+        for line in error.log:
+            errors.print(f"  {error.server or 'lab'} | {line}", markup=False, highlight=False)
+        sys.exit(1)
+    except OSError as error:
+        errors.print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(1)

@@ -1,0 +1,19 @@
+"""Where the command line writes: results to standard output, everything else to standard error."""
+
+from rich.console import Console
+
+OUTCOME_STYLE = {
+    "pass": "green",
+    "fail": "bold red",
+    "waived": "yellow",
+    "not_applicable": "dim",
+    "flaky": "yellow",
+}
+
+out = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def outcome_style(outcome: str) -> str:
+    """The colour of an outcome; whatever could not be looked at is magenta."""
+    return OUTCOME_STYLE.get(outcome, "magenta")

@@ -1,0 +1,85 @@
+"""`guide lab`: the reference environment."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from scaling_guide.cli import project
+from scaling_guide.cli.console import errors, out
+from scaling_guide.lab import lifecycle
+from scaling_guide.verify.outcome import ExitCode
+
+app = typer.Typer(
+    help="The reference environment: real servers on loopback, from the files that the pages show."
+)
+
+Number = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab status` names it")]
+
+
+@app.command()
+def up(
+    tier: Annotated[str | None, typer.Option(help="small, medium or large; else the lab's own")] = None,
+    number: Number = None,
+) -> None:
+    """Start the lab and return when every server is ready and proven ours."""
+    tier = tier or project.environment(project.guide(number), "lab").tier
+    status = lifecycle.up(
+        number, tier, progress=lambda line: errors.print(line, style="dim", highlight=False)
+    )
+    out.print(
+        f"lab {status.number} is up, tier {status.tier}, in {status.root}", style="green", highlight=False
+    )
+
+
+@app.command()
+def down(number: Number = None) -> None:
+    """Stop the lab and wait until nothing of it runs. Nothing to stop is fine."""
+    was_up = lifecycle.down(number)
+    out.print("lab stopped" if was_up else "lab was down", highlight=False)
+
+
+@app.command()
+def status(number: Number = None) -> None:
+    """Show every server of the lab. Exit code 10 when not all are ready."""
+    found = lifecycle.status(number)
+    table = Table("server", "state", "pid", "listens on", "detail", box=None)
+    for server in found.servers.values():
+        table.add_row(server.name, server.state, str(server.pid or ""), " ".join(server.binds), server.detail)
+    out.print(
+        f"lab {found.number} is {found.phase}, tier {found.tier or 'none'}, {found.root}", highlight=False
+    )
+    if found.servers:
+        out.print(table)
+    if not found.is_ready:
+        raise typer.Exit(ExitCode.INCONCLUSIVE)
+
+
+@app.command()
+def restart(server: Server, number: Number = None) -> None:
+    """Stop a server in good order and start it again."""
+    _order("restart", server, number)
+
+
+@app.command()
+def stop(server: Server, number: Number = None) -> None:
+    """Stop a server after the work in hand."""
+    _order("stop", server, number)
+
+
+@app.command()
+def start(server: Server, number: Number = None) -> None:
+    """Start a server that was stopped."""
+    _order("start", server, number)
+
+
+@app.command()
+def reload(server: Server, number: Number = None) -> None:
+    """Reload a server's configuration, confirmed by the server's own word."""
+    _order("reload", server, number)
+
+
+def _order(operation: str, server: str, number: int | None) -> None:
+    state = lifecycle.command(operation, server, number).servers[server]
+    out.print(f"{server} {state.state}", highlight=False)

@@ -1,0 +1,45 @@
+"""The checkout that a command works on, and the guide in it."""
+
+from pathlib import Path
+
+import typer
+
+from scaling_guide.cli.console import errors
+from scaling_guide.lab.layout import lab
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.load import load
+from scaling_guide.model.problems import Invalid
+from scaling_guide.verify.outcome import ExitCode
+
+
+def root() -> Path:
+    """The nearest directory upwards that holds `data/guide.yml`. Exits with 4 where there is none."""
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / "data" / "guide.yml").is_file():
+            return directory
+    raise usage(f"{here} is not inside a checkout of the guide: no data/guide.yml here or above")
+
+
+def guide(number: int | None = None) -> Guide:
+    """The guide of this checkout, its lab environment filled in for lab `number`. Exits with 1 on problems."""
+    try:
+        return load(root() / "data", lab(number).variables)
+    except Invalid as invalid:
+        for problem in invalid.problems:
+            errors.print(str(problem), markup=False, highlight=False)
+        raise typer.Exit(ExitCode.DRIFT) from None
+
+
+def environment(guide: Guide, name: str) -> Environment:
+    """The environment `name`. Exits with 4 where there is none."""
+    if name not in guide.environments:
+        raise usage(f"there is no environment {name}; there are: {', '.join(sorted(guide.environments))}")
+    return guide.environments[name]
+
+
+def usage(message: str) -> typer.Exit:
+    """Say what was wrong with the call; raise what comes back."""
+    errors.print(f"error: {message}", markup=False, highlight=False)
+    return typer.Exit(ExitCode.USAGE)

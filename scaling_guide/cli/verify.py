@@ -1,0 +1,189 @@
+"""`guide validate`, `guide verify`, `guide explain`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from rich.text import Text
+
+from scaling_guide.cli import project
+from scaling_guide.cli.console import errors, out, outcome_style
+from scaling_guide.lab.layout import lab
+from scaling_guide.model.load import examine
+from scaling_guide.model.record import TIERS
+from scaling_guide.model.rules.facts import rendered_facts
+from scaling_guide.probes.observe import by_hand
+from scaling_guide.verify.check import CheckResult
+from scaling_guide.verify.outcome import ExitCode, Outcome
+from scaling_guide.verify.plugin import GuideSession
+from scaling_guide.verify.reports import explanation, verdict
+from scaling_guide.verify.run import Run
+
+Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
+LabNumber = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
+
+
+def validate() -> None:
+    """Check everything under data/ and report all problems at once.
+
+    Each line is `path:line:col CODE what is wrong; how to mend it`. Exit code 1 when there are any.
+    """
+    root = project.root()
+    guide, problems = examine(root / "data", lab().variables)
+    for problem in problems:
+        out.print(str(problem), markup=False, highlight=False)
+    if problems or guide is None:
+        errors.print(f"{len(problems)} problems", style="bold red")
+        raise typer.Exit(ExitCode.DRIFT)
+    counts = (
+        f"{len(guide.facts)} facts, {len(guide.topics)} topics, {len(guide.runbooks)} runbooks, "
+        f"{len(guide.budgets)} budgets, {len(guide.environments)} environments"
+    )
+    out.print(f"data is consistent: {counts}", style="green", highlight=False)
+
+
+def verify(
+    env: EnvironmentName,
+    check: Names = None,
+    topic: Names = None,
+    runbook: Names = None,
+    system: Names = None,
+    target: Names = None,
+    tag: Names = None,
+    before: Annotated[bool, typer.Option(help="with --runbook: its preconditions only, go or no-go")] = False,
+    number: LabNumber = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="directory for the reports")] = Path("build/verify"),
+    retries: Annotated[int, typer.Option(help="observe again, so many times, before a red")] = 0,
+    save: Annotated[Path | None, typer.Option(help="keep the observations in this file")] = None,
+    replay: Annotated[Path | None, typer.Option(help="judge a saved file, contact nothing")] = None,
+) -> None:
+    """Hold the documented facts against an environment.
+
+    Reads only. Whatever is not selected is not contacted.
+
+    Exit codes: 0 all selected verified, 1 drift, 4 usage, 5 nothing selected, 10 inconclusive,
+    11 nothing verified. `pytest checks --env NAME` is the same thing.
+    """
+    root = project.root()
+    selectors = {
+        "check": check,
+        "topic": topic,
+        "runbook": runbook,
+        "system": system,
+        "target": target,
+        "tag": tag,
+    }
+    arguments = [f"--{name}={value}" for name, values in selectors.items() for value in values or ()]
+    options = {"lab": number, "save": save and save.absolute(), "replay": replay and replay.absolute()}
+    arguments += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    arguments += ["--before"] if before else []
+    code = pytest.main(
+        [
+            str(root / "checks"), f"--rootdir={root}", f"--config-file={root / 'pyproject.toml'}",
+            f"--env={env}", f"--data={root / 'data'}", f"--out={root / out_dir}", f"--retries={retries}",
+            "-p", "no:terminal", "-p", "no:cacheprovider", *arguments,
+        ],
+        plugins=[_Console(before)],
+    )  # fmt: skip
+    raise typer.Exit(int(code))
+
+
+class _Console:
+    """Says what a run is doing, what it found, and what that means."""
+
+    def __init__(self, before: bool) -> None:
+        self._before = before
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        errors.print(f"observing for {len(session.items)} checks …", style="dim", highlight=False)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            errors.print(str(report.longrepr), markup=False, highlight=False)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        guide_session = session.config.pluginmanager.get_plugin("guide-session")
+        assert isinstance(guide_session, GuideSession)
+        if guide_session.run is None:
+            return
+        run = guide_session.run
+        for result in run.results:
+            if result.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+                _show(result)
+        out.print(_summary(run), highlight=False)
+        if self._before:
+            _go_or_no_go(run)
+        errors.print(
+            f"reports in {session.config.option.out}, exit code {run.exit_code}", style="dim", highlight=False
+        )
+
+
+def _show(result: CheckResult) -> None:
+    head, *rest = explanation(result).splitlines()
+    out.print(Text(f"{result.outcome:<12}", style=outcome_style(result.outcome)) + Text(head))
+    for line in rest:
+        out.print(line, style="dim", markup=False, highlight=False)
+
+
+def _summary(run: Run) -> Text:
+    ok = run.exit_code == ExitCode.VERIFIED
+    return Text(f"{run.environment}: {verdict(run)}", style="bold green" if ok else "bold red")
+
+
+def _go_or_no_go(run: Run) -> None:
+    if run.exit_code == ExitCode.VERIFIED:
+        out.print("GO: every precondition holds", style="bold green")
+        return
+    unmet = ", ".join(
+        f"{result.id}@{result.target} {result.outcome}"
+        for result in run.results
+        if result.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)
+    )
+    out.print(f"NO-GO: {unmet or 'nothing was verified'}", style="bold red", highlight=False)
+
+
+def explain(
+    check: Annotated[str, typer.Argument(help="the id of a fact, as pages and reports print it")],
+    env: EnvironmentName = "lab",
+    number: LabNumber = None,
+) -> None:
+    """Say where an expected value comes from, file by file, and how to look by hand."""
+    guide = project.guide(number)
+    environment = project.environment(guide, env)
+    name = check.partition("@")[0]
+    if name not in guide.facts:
+        close = [known for known in guide.facts if name in known][:5]
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise project.usage(f"there is no check {name}{hint}")
+    fact = guide.facts[name]
+    claim = fact.claim(environment)
+    rows = {
+        "what": fact.label,
+        "why": fact.why,
+        "setting": f"{claim.setting} (probe {fact.probe})",
+        f"expected in {env}": f"{claim.expectation.words()}, tier {environment.tier}",
+        "documented at": str(fact.place("expect")),
+        "page": fact.page,
+        "source": f"{fact.source.kind}: {fact.source.says}",
+    }
+    for tier in TIERS:
+        rows[f"  {tier}"] = (
+            f"{fact.expectation(tier).words()}; config files take {json.dumps(fact.used(tier))}"
+        )
+    if fact.source.ref:
+        source = guide.sources[fact.source.ref]
+        rows["read in"] = f"{source.title}, {source.url or source.script}, {source.product}, {source.seen}"
+    rendered = rendered_facts(guide.directory).get(fact.id)
+    rows["rendered by"] = str(rendered) if rendered else "no template: it is behaviour or run-time state"
+    if fact.mutations:
+        rows["proven by"] = ", ".join(fact.mutations)
+    for target in environment.of(*fact.systems):
+        rows[f"by hand, {target.id}"] = by_hand(fact.probe, environment, target, claim.setting)
+    width = max(map(len, rows))
+    for label, value in rows.items():
+        out.print(Text(f"{label:<{width}}  ", style="bold") + Text(value))

@@ -1,0 +1,23 @@
+"""The files that the site offers for download."""
+
+import shutil
+from pathlib import Path
+
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.record import TIERS
+from scaling_guide.render.configs import render
+
+# whose addresses and paths a reader sees; the lab renders the same templates with its own
+SHOWN = "production"
+
+
+def write_downloads(guide: Guide, directory: Path) -> None:
+    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`, in place of older ones."""
+    shutil.rmtree(directory, ignore_errors=True)
+    environment = guide.environments[SHOWN]
+    for tier in TIERS:
+        for target in environment.targets.values():
+            folder = directory / tier / target.system
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in render(guide, environment, target, tier).items():
+                (folder / name).write_text(text, "utf-8")

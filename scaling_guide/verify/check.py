@@ -1,0 +1,168 @@
+"""A check: one fact held against one target."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from scaling_guide.model.environments import Environment, Target, Waiver
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.record import Probe
+from scaling_guide.model.rules.facts import version
+from scaling_guide.probes.observation import Failure, Observation, Result
+from scaling_guide.probes.observe import by_hand
+from scaling_guide.verify.outcome import Outcome
+
+# probes that send ordinary requests; the others only read files and counters
+_REQUESTING = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
+
+
+@dataclass(frozen=True)
+class Check:
+    """A fact, the target it is asked of, and the runbook on whose behalf, if any."""
+
+    fact: Fact
+    target: Target
+    environment: Environment
+    runbook: str | None = None
+    phase: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`fact@target`, unique in an environment."""
+        return f"{self.fact.id}@{self.target.id}"
+
+    @property
+    def needs(self) -> tuple[Probe, str]:
+        """The observation that the check is judged by."""
+        return self.fact.probe, self.target.id
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A row of `results.json`. `expected` and `found` are words; `attempts` counts observations."""
+
+    id: str
+    topic: str | None
+    runbook: str | None
+    phase: str | None
+    system: str
+    target: str
+    safety: str
+    severity: str
+    outcome: Outcome
+    setting: str
+    label: str
+    expected: str
+    found: str | None
+    message: str
+    page: str
+    source: dict[str, Any]
+    reproduce: str
+    digest: str
+    observed_at: str
+    attempts: int
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    outcome: Outcome
+    found: str | None
+    message: str
+
+
+def checks_of(environment: Environment, fact: Fact, runbook: str | None = None,
+              phase: str | None = None) -> tuple[Check, ...]:  # fmt: skip
+    """The checks of `fact` in `environment`: one for each target of the systems that it speaks about."""
+    return tuple(Check(fact, target, environment, runbook, phase) for target in environment.of(*fact.systems))
+
+
+def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -> CheckResult:
+    """The result of `check` from its observations, oldest first; later ones are retries of a failure."""
+    judgements = [_judge_one(check, result) for result in attempts]
+    judgement, last = judgements[-1], attempts[-1]
+    failed = sum(1 for one in judgements if one.outcome is not Outcome.PASS)
+    if judgement.outcome is Outcome.PASS and failed:
+        first = next(one for one in judgements if one.outcome is not Outcome.PASS)
+        judgement = _Judgement(
+            Outcome.FLAKY, judgement.found, f"flaky {failed}/{len(judgements)}: {first.message}"
+        )
+    judgement = _waive(check, judgement, today or date.today())
+    fact = check.fact
+    at = fact.place("expect")
+    claim = fact.claim(check.environment)
+    return CheckResult(
+        id=fact.id,
+        topic=fact.topic,
+        runbook=check.runbook or fact.runbook,
+        phase=check.phase,
+        system=check.target.system,
+        target=check.target.id,
+        safety="probe" if fact.probe in _REQUESTING else "read",
+        severity=fact.severity,
+        outcome=judgement.outcome,
+        setting=claim.setting,
+        label=fact.label,
+        expected=claim.expectation.words(),
+        found=judgement.found,
+        message=judgement.message,
+        page=fact.page,
+        source={"file": str(at.path), "line": at.line},
+        reproduce=by_hand(fact.probe, check.environment, check.target, claim.setting),
+        digest=fact.digest(check.environment.tier),
+        observed_at=last.observed_at,
+        attempts=len(attempts),
+        seconds=round(sum(result.seconds for result in attempts), 4),
+    )
+
+
+def _judge_one(check: Check, result: Result) -> _Judgement:
+    fact = check.fact
+    if isinstance(result, Failure):
+        message = f"{check.target.id}: {fact.probe} could not be observed: {result.message}"
+        return _Judgement(Outcome(result.outcome), None, message)
+    gate = _outside_versions(fact, result, check.target)
+    if gate:
+        return _Judgement(Outcome.NOT_APPLICABLE, None, gate)
+    claim = fact.claim(check.environment)
+    verdict = claim.judge(result.values)
+    expected = claim.expectation.words()
+    if verdict.met:
+        return _Judgement(Outcome.PASS, verdict.found, f"{claim.setting} is {verdict.found}")
+    message = f"{check.target.id}: {claim.setting} is {verdict.found}, expected {expected}"
+    return _Judgement(Outcome.FAIL, verdict.found, message)
+
+
+def _outside_versions(fact: Fact, observed: Observation, target: Target) -> str | None:
+    """Why the fact does not apply to the version that runs, or None where it does."""
+    running = observed.version or target.version
+    if fact.since and version(running) < version(fact.since):
+        return f"applies since {target.system} {fact.since}, {target.id} runs {running}"
+    if fact.until and version(running) >= version(fact.until):
+        return f"applies before {target.system} {fact.until}, {target.id} runs {running}"
+    return None
+
+
+def _waive(check: Check, judgement: _Judgement, today: date) -> _Judgement:
+    """A waiver covers drift only, and only until it expires: it never covers that nobody could look."""
+    waiver = _waiver_of(check)
+    if waiver is None or judgement.outcome is not Outcome.FAIL:
+        return judgement
+    terms = f"by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+    if waiver.expires < today:
+        return _Judgement(
+            Outcome.FAIL, judgement.found, f"{judgement.message} (waiver expired; waived {terms})"
+        )
+    return _Judgement(Outcome.WAIVED, judgement.found, f"{judgement.message} (waived {terms})")
+
+
+def _waiver_of(check: Check) -> Waiver | None:
+    for waiver in check.environment.waivers:
+        if (waiver.check, waiver.target) == (check.fact.id, check.target.id):
+            return waiver
+    return None

@@ -1,0 +1,233 @@
+"""The pytest plugin: `pytest checks --env NAME` collects the facts, observes once, judges many, and reports.
+
+A test file holds no values. A function with the argument `check` runs once for each fact of its page and each
+target: `checks/<section>/test_<topic>.py` for a topic, `checks/runbooks/test_<runbook>.py` for a runbook,
+where `test_<phase>` runs the checks that the phase relies on.
+"""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaling_guide.lab.layout import LabError, lab
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.load import load
+from scaling_guide.model.problems import Invalid
+from scaling_guide.probes.observe import replay, save
+from scaling_guide.verify.check import Check, CheckResult, judge
+from scaling_guide.verify.outcome import Outcome
+from scaling_guide.verify.reports import explanation, verdict, write
+from scaling_guide.verify.run import Observations, Run, now, observe_for
+from scaling_guide.verify.selection import Selection, runbook_checks, select, topic_checks
+
+_PROPERTY = "check result"
+_SELECTORS = {"check": "checks", "topic": "topics", "runbook": "runbooks", "system": "systems",
+              "target": "targets", "tag": "tags"}  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("guide", "hold the guide against an environment")
+    group.addoption("--env", help="the environment, a name below data/environments")
+    group.addoption("--lab", type=int, default=None, help="the lab's number, where --env is lab")
+    group.addoption("--out", default="build/verify", help="directory for the reports")
+    group.addoption("--data", default="data", help="directory of the guide's data")
+    for name in _SELECTORS:
+        group.addoption(f"--{name}", action="append", default=[], help=f"only this {name} (may be repeated)")
+    group.addoption("--before", action="store_true", help="with --runbook: its preconditions only")
+    group.addoption("--retries", type=int, default=0, help="observe again, so many times, before a red")
+    group.addoption("--save", help="keep the observations in this file")
+    group.addoption("--replay", help="judge the observations in this file, contact nothing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    session = GuideSession(config)
+    config.pluginmanager.register(session, "guide-session")
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Distribution(session), "guide-distribution")
+
+
+class GuideSession:
+    """The guide, the environment and the observations of one pytest session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        option = config.option
+        if not option.env:
+            raise pytest.UsageError(
+                "say which environment to check: --env NAME, a file data/environments/NAME.yml"
+            )
+        self.config = config
+        self.guide, self.environment = _load(Path(option.data), option.env, option.lab)
+        self.selection = Selection(
+            **{field: frozenset(getattr(option, name)) for name, field in _SELECTORS.items()},
+            before=option.before,
+        )
+        unknown = self.selection.unknown(self.guide, self.environment)
+        if unknown:
+            raise pytest.UsageError("\n".join(unknown))
+        if option.before and not option.runbook:
+            raise pytest.UsageError("--before goes with --runbook ID")
+        self.started = now()
+        self.results: list[CheckResult] = []
+        self.observations: Observations | None = None
+        self.run: Run | None = None
+        self._worker = hasattr(config, "workerinput")
+
+    # ------------------------------------------------------------------------------------- collection
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "check" in metafunc.fixturenames:
+            checks = [check for check in self._documented(metafunc) if check in self.selection]
+            metafunc.parametrize("check", checks, ids=[check.name for check in checks], indirect=True)
+
+    def _documented(self, metafunc: pytest.Metafunc) -> tuple[Check, ...]:
+        path = metafunc.definition.path
+        section, name = path.parent.name, path.stem.removeprefix("test_")
+        if section == "runbooks":
+            phase = metafunc.function.__name__.removeprefix("test_")
+            return runbook_checks(self.guide, self.environment, name, phase)
+        return topic_checks(self.guide, self.environment, f"{section}/{name}")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop functions left without a check, and checks that a page before has already."""
+        seen: set[str] = set()
+        kept, dropped = [], []
+        # topics come before the runbooks that lean on them
+        for item in sorted(items, key=lambda item: item.path.parent.name == "runbooks"):
+            check = _check_of(item)
+            fresh = check is not None and check.name not in seen
+            (kept if fresh else dropped).append(item)
+            if check is not None:
+                seen.add(check.name)
+        items[:] = kept
+        self.config.hook.pytest_deselected(items=dropped)
+
+    # ------------------------------------------------------------------------------------ observation
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        checks = [check for item in session.items if (check := _check_of(item)) is not None]
+        if not self.config.option.collectonly and checks:
+            self.observations = self._observe(checks)
+
+    def _observe(self, checks: list[Check]) -> Observations:
+        option = self.config.option
+        file = getattr(self.config, "workerinput", {}).get("observations") or option.replay
+        if file:
+            try:
+                known = replay(Path(file))
+            except (OSError, ValueError) as error:
+                raise pytest.UsageError(str(error)) from None
+            missing = [check.name for check in checks if check.needs not in known]
+            if missing:
+                raise pytest.UsageError(f"{file} holds no observation for {', '.join(missing[:5])}")
+            return Observations(self.environment, known, option.retries, live=not option.replay)
+        known = observe_for(self.environment, checks)
+        if option.save:
+            save(Path(option.save), self.environment.name, known)
+        return Observations(self.environment, known, option.retries)
+
+    # --------------------------------------------------------------------------------------- judgement
+
+    @pytest.fixture
+    def check(self, request: pytest.FixtureRequest) -> "BoundCheck":
+        """The check of this test, with `holds()` to judge it."""
+        assert self.observations is not None
+        return BoundCheck(request.param, self.observations, request.node)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == _PROPERTY and report.when == "call" and isinstance(value, dict):
+                self.results.append(CheckResult(**{**value, "outcome": Outcome(value["outcome"])}))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        stopped = exitstatus in (
+            pytest.ExitCode.USAGE_ERROR,
+            pytest.ExitCode.INTERRUPTED,
+            pytest.ExitCode.INTERNAL_ERROR,
+        )
+        if self._worker or stopped or self.config.option.collectonly:
+            return
+        order = {
+            check.name: place
+            for place, check in enumerate(select(self.guide, self.environment, self.selection))
+        }
+        ranked = sorted(
+            self.results, key=lambda result: order.get(f"{result.id}@{result.target}", len(order))
+        )
+        self.run = Run(self.environment.name, self.environment.tier, self.started, now(), tuple(ranked))
+        write(self.run, Path(self.config.option.out))
+        session.exitstatus = self.run.exit_code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.run is not None:
+            terminalreporter.write_sep("=", f"{self.environment.name}: {verdict(self.run)}")
+            terminalreporter.write_line(
+                f"reports in {self.config.option.out}, exit code {self.run.exit_code}"
+            )
+
+
+class _Distribution:
+    """With xdist, the controller observes once and hands the file to its workers."""
+
+    def __init__(self, session: GuideSession) -> None:
+        self._session = session
+        self._file: Path | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        session = self._session
+        if session.config.option.replay:
+            return
+        if self._file is None:
+            checks = select(session.guide, session.environment, session.selection)
+            self._file = Path(tempfile.mkdtemp(prefix="guide-")) / "observations.json"
+            save(self._file, session.environment.name, observe_for(session.environment, checks))
+        node.workerinput["observations"] = str(self._file)
+
+    def pytest_unconfigure(self) -> None:
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+            self._file.parent.rmdir()
+
+
+class BoundCheck:
+    """A check with the observations to judge it by."""
+
+    def __init__(self, check: Check, observations: Observations, node: pytest.Item) -> None:
+        self._check, self._observations, self._node = check, observations, node
+
+    def holds(self) -> None:
+        """Judge the check and end the test accordingly. Only `pass` ends it green."""
+        today = date.today()
+        result = judge(self._check, self._observations.attempts(self._check, today), today)
+        self._node.user_properties.append((_PROPERTY, result.row()))
+        if result.outcome is Outcome.PASS:
+            return
+        if result.outcome is Outcome.NOT_APPLICABLE:
+            pytest.skip(result.message)
+        if result.outcome is Outcome.WAIVED:
+            pytest.xfail(result.message)
+        pytest.fail(f"{result.outcome}: {explanation(result)}", pytrace=False)
+
+
+def _check_of(item: pytest.Item) -> Check | None:
+    callspec = getattr(item, "callspec", None)
+    check = callspec.params.get("check") if callspec else None
+    return check if isinstance(check, Check) else None
+
+
+def _load(data: Path, name: str, number: int | None) -> tuple[Guide, Environment]:
+    try:
+        guide = load(data, lab(number).variables)
+    except Invalid as invalid:
+        raise pytest.UsageError(f"the guide's data has problems:\n{invalid}") from None
+    except LabError as error:
+        raise pytest.UsageError(error.reason) from None
+    if name not in guide.environments:
+        known = ", ".join(sorted(guide.environments))
+        raise pytest.UsageError(f"there is no environment {name}; data/environments has: {known}")
+    return guide, guide.environments[name]

@@ -1,0 +1,137 @@
+"""What a run leaves behind: results.json, junit.xml, summary.md and metrics.prom."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from scaling_guide.verify.check import CheckResult
+from scaling_guide.verify.outcome import Outcome
+from scaling_guide.verify.run import Run
+
+_SKIPPED = frozenset({Outcome.NOT_APPLICABLE, Outcome.WAIVED})
+
+
+def results_json(run: Run) -> str:
+    """The run as JSON, the model for every other report."""
+    return json.dumps(run.document(), indent=1) + "\n"
+
+
+def junit_xml(run: Run) -> str:
+    """The run as JUnit XML. A failure names file and line of the documented value, for CI to link to."""
+    suite = ElementTree.Element("testsuite", name=f"guide verify {run.environment}", timestamp=run.started)
+    tally = {"failures": 0, "errors": 0, "skipped": 0}
+    for result in run.results:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=(result.topic or f"runbooks/{result.runbook}").replace("/", "."),
+            name=f"{result.id}@{result.target}",
+            time=f"{result.seconds:.3f}",
+            file=result.source["file"],
+            line=str(result.source["line"]),
+        )
+        if result.outcome is Outcome.PASS:
+            continue
+        kind = "failure" if result.outcome is Outcome.FAIL else "error"
+        kind = "skipped" if result.outcome in _SKIPPED else kind
+        tally[{"failure": "failures", "error": "errors"}.get(kind, kind)] += 1
+        detail = ElementTree.SubElement(case, kind, type=result.outcome, message=result.message)
+        detail.text = explanation(result)
+    suite.attrib |= {"tests": str(len(run.results)), **{name: str(count) for name, count in tally.items()}}
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def summary_md(run: Run) -> str:
+    """The run as Markdown, for a job summary: the counts, then every check that did not pass."""
+    lines = [f"# {run.environment}: {verdict(run)}", "", f"Tier {run.tier}, finished {run.finished}.", ""]
+    lines += ["| outcome | checks |", "|---|--:|"]
+    lines += [f"| {outcome} | {count} |" for outcome, count in run.counts.items()]
+    rest = [result for result in run.results if result.outcome is not Outcome.PASS]
+    if rest:
+        lines += [
+            "",
+            "| check | target | outcome | expected | found | documented at |",
+            "|---|---|---|---|---|---|",
+        ]
+    for result in rest:
+        found = result.found if result.found is not None else "unknown"
+        cells = [f"`{result.id}`", result.target, result.outcome, result.expected, found,
+                 f"{result.source['file']}:{result.source['line']}"]  # fmt: skip
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def metrics_prom(run: Run) -> str:
+    """The run in Prometheus's text format, for the node exporter's textfile collector."""
+    registry = CollectorRegistry()
+    labels = ["environment", "check", "target", "system", "severity", "outcome"]
+    outcome = Gauge(
+        "guide_check_outcome", "1 for the outcome that a check came to.", labels, registry=registry
+    )
+    for result in run.results:
+        outcome.labels(
+            run.environment, result.id, result.target, result.system, result.severity, result.outcome
+        ).set(1)
+    code = Gauge("guide_verify_exit_code", "Exit code of the last run.", ["environment"], registry=registry)
+    code.labels(run.environment).set(run.exit_code)
+    return generate_latest(registry).decode()
+
+
+REPORTS: dict[str, Callable[[Run], str]] = {
+    "results.json": results_json,
+    "junit.xml": junit_xml,
+    "summary.md": summary_md,
+    "metrics.prom": metrics_prom,
+}
+
+
+def write(run: Run, directory: Path) -> None:
+    """Write every report into `directory`. A report is replaced whole or not at all. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, report in REPORTS.items():
+        replace_file(directory / name, report(run))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader, or a full disk, never meets half of it. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def explanation(result: CheckResult) -> str:
+    """Everything someone needs who sees the check red: what, where it is documented, how to look by hand."""
+    return "\n".join(
+        [
+            result.message,
+            f"  setting    {result.setting}",
+            f"  expected   {result.expected}",
+            f"  found      {'unknown' if result.found is None else result.found}",
+            f"  target     {result.target} ({result.system})",
+            f"  documented {result.source['file']}:{result.source['line']}",
+            f"  page       {result.page}",
+            f"  by hand    {result.reproduce}",
+        ]
+    )
+
+
+def verdict(run: Run) -> str:
+    """The run in one line."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in run.counts.items())
+    return f"{len(run.results)} checks: {counts or 'nothing selected'}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

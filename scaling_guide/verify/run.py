@@ -1,0 +1,93 @@
+"""A run: which observations the checks need, and what they came to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.record import Probe
+from scaling_guide.probes.observation import Result
+from scaling_guide.probes.observe import observe
+from scaling_guide.verify.check import Check, CheckResult, judge
+from scaling_guide.verify.outcome import Outcome, exit_code
+
+SCHEMA = 1
+
+Need = tuple[Probe, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `results.json` holds."""
+
+    environment: str
+    tier: str
+    started: str
+    finished: str
+    results: tuple[CheckResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that this run amounts to."""
+        return exit_code(result.outcome for result in self.results)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many checks came to each outcome; outcomes that did not occur are left out."""
+        outcomes = [result.outcome for result in self.results]
+        return {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
+
+    def document(self) -> dict[str, Any]:
+        """The run as plain JSON values."""
+        return {
+            "schema": SCHEMA,
+            "environment": self.environment,
+            "tier": self.tier,
+            "started": self.started,
+            "finished": self.finished,
+            "exit_code": self.exit_code,
+            "counts": self.counts,
+            "checks": [result.row() for result in self.results],
+        }
+
+
+class Observations:
+    """The observations of a run. Each source of each target is looked at once, and once more for each retry."""
+
+    def __init__(
+        self, environment: Environment, known: Mapping[Need, Result], retries: int = 0, live: bool = True
+    ) -> None:
+        self._environment = environment
+        self._attempts: dict[Need, list[Result]] = {need: [result] for need, result in known.items()}
+        self._retries = retries if live else 0
+
+    def attempts(self, check: Check, today: date | None = None) -> Sequence[Result]:
+        """The observations to judge `check` by: the first, and retries while it does not pass."""
+        attempts = self._attempts[check.needs]
+        for count in range(1, self._retries + 2):
+            if judge(check, attempts[:count], today).outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+                return attempts[:count]
+            if count > self._retries:
+                return attempts[:count]
+            if count == len(attempts):
+                attempts.append(observe(self._environment, [check.needs])[check.needs])
+        return attempts
+
+
+def observe_for(environment: Environment, checks: Iterable[Check]) -> dict[Need, Result]:
+    """Everything that `checks` need, observed concurrently, each source once."""
+    return observe(environment, dict.fromkeys(check.needs for check in checks))
+
+
+def verify(environment: Environment, checks: Sequence[Check], today: date | None = None) -> Run:
+    """Observe and judge `checks` without pytest, for callers that need the answer in process."""
+    started = now()
+    known = observe_for(environment, checks)
+    results = tuple(judge(check, [known[check.needs]], today) for check in checks)
+    return Run(environment.name, environment.tier, started, now(), results)
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
