@@ -20,7 +20,11 @@ follows from the path of the page::
     ## From tier to tier
     {{ sg.changes() }}
     ## Configuration
-    {{ sg.configs() }}            the topic's files; or sg.configs("nginx/nginx.conf")
+    {{ sg.configs() }}            the topic's files; or sg.configs("nginx") for one system
+    ## What must add up
+    {{ sg.budgets() }}            arithmetic across systems that these settings take part in
+    ## When to act
+    {{ sg.thresholds() }}         alerts of the topic and their runbooks
     ## Pitfalls
     {{ sg.pitfalls() }}
     ## How it is checked

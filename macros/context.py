@@ -1,4 +1,4 @@
-"""What every block of a page is made from: the guide, what runs have seen of it, and the way to other pages."""
+"""What a block is made from: the guide, what runs have seen of it, and the way to other pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,17 +6,21 @@ from functools import cached_property
 
 from macros.links import Links
 from macros.reports import Proof, Run, State, states
+from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
-from scaling_guide.model.facts import Fact
+from scaling_guide.model.expectation import as_list
+from scaling_guide.model.facts import Claim, Fact
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.sources import Source
+from scaling_guide.model.units import words
 
 EXAMPLE = "production"
 
 
 @dataclass(frozen=True)
 class Known:
-    """All that pages report: the records, the runs (oldest first) and the kill matrix, None before a proof run."""
+    """What pages report: the records, the runs (oldest first), the kill matrix (None before a proof run)."""
 
     guide: Guide
     runs: tuple[Run, ...]
@@ -44,9 +48,29 @@ class Context:
         """The environment whose addresses and paths the pages show."""
         return self.guide.environments[EXAMPLE]
 
+    def claim(self, fact: Fact, tier: TierName) -> Claim:
+        """What a fact claims for a tier; what it leaves to the environment is filled in from the example."""
+        return fact.claim(self.example.model_copy(update={"tier": tier}))
+
+    def is_from_environment(self, fact: Fact) -> bool:
+        """Whether the value is one that each environment has for itself."""
+        return bool(self.claim(fact, TIERS[0]).expectation.value != fact.value(TIERS[0]))
+
+    def used(self, fact: Fact, tier: TierName) -> str:
+        """The value that config files take, in words."""
+        return ", ".join(words(item, fact.unit) for item in as_list(fact.used(tier)))
+
+    def uses_differ(self, fact: Fact) -> bool:
+        """Whether config files take another value on another tier."""
+        return len({self.used(fact, tier) for tier in TIERS}) > 1
+
     def source(self, ref: str | None) -> Source | None:
         """The source of that id; None for a rule of thumb, which has none."""
         return None if ref is None else self.guide.sources[ref]
+
+    def thresholds(self, topic_id: str) -> tuple[Threshold, ...]:
+        """The thresholds that belong to a topic."""
+        return tuple(each for each in self.guide.thresholds.values() if each.topic == topic_id)
 
     def states(self, fact_id: str) -> tuple[State, ...]:
         """What was last seen of a fact; empty where nobody has looked."""

@@ -40,7 +40,9 @@ def table(site: Context) -> str:
 
 
 def _row(site: Context, topic_id: str, title: str) -> Row:
-    return Row(topic_id, title, _cells(site, site.guide.topics[topic_id]) if site.is_written(topic_id) else None)
+    return Row(
+        topic_id, title, _cells(site, site.guide.topics[topic_id]) if site.is_written(topic_id) else None
+    )
 
 
 def _cells(site: Context, topic: Topic) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ def _cells(site: Context, topic: Topic) -> tuple[str, ...]:
         _verified(site, topic),
         _killed(site, topic),
         str(len(topic.runbooks)),
-        str(sum(threshold.topic == topic.id for threshold in site.guide.thresholds.values())),
+        str(len(site.thresholds(topic.id))),
         str(len({citation.ref for citation in cited if citation.ref})),
     )
 

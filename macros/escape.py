@@ -13,13 +13,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from pygments import highlight
-from pygments.formatters.html import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 
 from macros.svg import look
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~^=:])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|])")
 _FORMATTER = HtmlFormatter(cssclass="highlight", wrapcode=True)
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 
@@ -75,7 +75,9 @@ def indented(block: str, by: int = 4) -> str:
 
 def tabs(contents: Mapping[str, str]) -> str:
     """Content tabs: title to Markdown block."""
-    return "\n\n".join(f'=== "{html.escape(title)}"\n\n{indented(block)}' for title, block in contents.items())
+    return "\n\n".join(
+        f'=== "{html.escape(title)}"\n\n{indented(block)}' for title, block in contents.items()
+    )
 
 
 _TEMPLATES = Environment(

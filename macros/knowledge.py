@@ -20,7 +20,9 @@ def known(data: Path, build: Path) -> Known:
     """
     stamp = _stamp([*data.rglob("*"), *build.glob("verify/**/results.json"), *build.glob("proof/*.json")])
     if (data, build) not in _kept or _kept[data, build][0] != stamp:
-        fresh = Known(load(data, _VARIABLES), runs(build / "verify"), proof(build / "proof" / "kill-matrix.json"))
+        fresh = Known(
+            load(data, _VARIABLES), runs(build / "verify"), proof(build / "proof" / "kill-matrix.json")
+        )
         _kept[data, build] = (stamp, fresh)
     return _kept[data, build][1]
 

@@ -1,17 +1,19 @@
 """`sg`, the one name that pages call."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from macros import coverage, home, proof, runbook, tiers, topic, verification
 from macros.context import Context
 from macros.escape import inline
-from scaling_guide.model.expectation import as_list
+from scaling_guide.model.expectation import Expectation, as_list
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
+
+T = TypeVar("T")
 
 
 class Namespace:
@@ -27,13 +29,12 @@ class Namespace:
 
     def value(self, fact_id: str, tier: TierName | None = None) -> str:
         """The documented value in words: `4,096`, `60 s`. `tier` may be left out where all tiers agree."""
-        fact = self._fact(fact_id)
-        return inline(", ".join(words(item, fact.unit) for item in as_list(fact.value(_tier(fact, tier)))))
+        expectation = self._expectation(fact_id, tier)
+        return inline(", ".join(words(item, expectation.unit) for item in as_list(expectation.value)))
 
     def expect(self, fact_id: str, tier: TierName | None = None) -> str:
         """The documented value with its operator in words: `at most 60 s`."""
-        fact = self._fact(fact_id)
-        return inline(fact.expectation(_tier(fact, tier)).words())
+        return inline(self._expectation(fact_id, tier).words())
 
     def ref(self, fact_id: str) -> str:
         """The label of a fact as a link to where it is documented."""
@@ -51,15 +52,20 @@ class Namespace:
         return topic.settings(self._site(), facts)
 
     def changes(self) -> str:
-        return topic.changes(self._topic().facts.values())
+        return topic.changes(self._site(), self._topic().facts.values())
 
-    def configs(self, *names: str) -> str:
-        """The whole config files of the topic, a tab for each tier; those named (`nginx/nginx.conf`), where any are."""
-        site = self._site()
-        return topic.configs(site, names or self._topic().configs)
+    def configs(self, *systems: str) -> str:
+        """The whole config files of the topic, a tab for each tier; those of some systems, where named."""
+        return topic.configs(self._site(), [System(each) for each in systems or self._topic().configs])
 
     def checks(self) -> str:
         return topic.checks(self._site(), self._topic())
+
+    def budgets(self) -> str:
+        return topic.budgets(self._site(), self._topic())
+
+    def thresholds(self) -> str:
+        return topic.thresholds(self._site(), self._topic())
 
     def pitfalls(self) -> str:
         return topic.pitfalls(self._site(), self._topic())
@@ -98,16 +104,22 @@ class Namespace:
     def _fact(self, fact_id: str) -> Fact:
         return _known(self._site().guide.facts, fact_id, "fact")
 
+    def _expectation(self, fact_id: str, tier: TierName | None) -> Expectation:
+        fact = self._fact(fact_id)
+        return self._site().claim(fact, _tier(fact, tier)).expectation
+
     def _topic(self) -> Topic:
         site = self._site()
         return _known(site.guide.topics, site.links.page.removesuffix(".md"), "topic")
 
     def _runbook(self) -> Runbook:
         site = self._site()
-        return _known(site.guide.runbooks, site.links.page.removeprefix("runbooks/").removesuffix(".md"), "runbook")
+        return _known(
+            site.guide.runbooks, site.links.page.removeprefix("runbooks/").removesuffix(".md"), "runbook"
+        )
 
 
-def _known(records: Any, key: str, noun: str) -> Any:
+def _known(records: Mapping[str, T], key: str, noun: str) -> T:
     if key not in records:
         raise LookupError(f"there is no {noun} `{key}` in the data")
     return records[key]

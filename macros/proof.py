@@ -8,7 +8,7 @@ def matrix(site: Context) -> str:
     """Every check with its mutants; a check that no mutant has turned red is named first."""
     proof = site.known.proof
     if proof is None:
-        return "No proof run is recorded in this build. `make proof` breaks every documented fact in a real server and writes the matrix."
+        return "No proof run is recorded in this build, so nothing on this page is known yet."
     unproven = [id for id in site.guide.facts if not any(mutant.killed for mutant in proof.get(id, ()))]
     mutants = [mutant for each in proof.values() for mutant in each]
     return fill(

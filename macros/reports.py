@@ -90,7 +90,7 @@ Proof = Mapping[str, tuple[Mutant, ...]]
 
 
 def runs(directory: Path) -> tuple[Run, ...]:
-    """Every run below `directory`, oldest first. Raises ValueError, with the path, for a file that is none."""
+    """Every run below `directory`, oldest first. Raises ValueError, naming the file, for one that is none."""
     found = [_read(path, _run) for path in sorted(directory.rglob("results.json"))]
     return tuple(sorted(found, key=lambda run: run.finished))
 
@@ -119,19 +119,10 @@ def states(all_runs: Iterable[Run], fact: Fact) -> tuple[State, ...]:
     return tuple(last[environment] for environment in sorted(last))
 
 
-def worst(outcomes: Iterable[str]) -> str | None:
-    """The outcome a reader must hear of first; None of none."""
-    return min(outcomes, key=_rank, default=None)
-
-
 def _state(environment: str, checks: list[Check], digest: str) -> State:
     seen = max((check.seen for check in checks if check.seen), default=None)
     changed = any(check.digest != digest for check in checks)
     return State(environment, Counter(check.outcome for check in checks), seen, changed)
-
-
-def _rank(outcome: str) -> int:
-    return OUTCOMES.index(outcome) if outcome in OUTCOMES else -1
 
 
 def _read(path: Path, build: Any) -> Any:
@@ -154,6 +145,8 @@ def _run(report: Mapping[str, Any]) -> Run:
 
 def _check(check: Mapping[str, Any], environment: str) -> Check:
     seen = check["observed_at"]
+    if check["outcome"] not in OUTCOMES:
+        raise ValueError(f"unknown outcome {check['outcome']} of {check['id']}")
     return Check(
         id=check["id"],
         environment=environment,

@@ -49,4 +49,3 @@ def index(site: Context) -> str:
     runbooks = sorted(site.guide.runbooks.values(), key=lambda runbook: runbook.symptom)
     by_alert = sorted((alert, runbook) for runbook in runbooks for alert in runbook.alerts)
     return fill("runbook/index", site=site, runbooks=runbooks, alerts=by_alert)
-

@@ -26,8 +26,9 @@ class Look:
 
 
 def _look(tone: str, mark: str) -> Look:
-    svg = f'<svg viewBox="0 0 12 12" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">{_MARKS[mark]}</svg>'
-    return Look(tone, Markup(svg))
+    return Look(
+        tone, Markup(f'<svg class="sg-mark" viewBox="0 0 12 12" aria-hidden="true">{_MARKS[mark]}</svg>')
+    )
 
 
 LOOKS = {
@@ -71,7 +72,8 @@ def topology(title: str, zones: int, load_balancers: int, replicas: int) -> Mark
     width = zones * (_ZONE + _GAP) - _GAP
     parts = [part for zone, counts in enumerate(spread) for part in _zone(zone, *counts, height)]
     return Markup(
-        '<svg class="sg-svg" width="{0}" height="{1}" viewBox="-1 -1 {0} {1}" role="img" aria-label="{2}">{3}</svg>'
+        '<svg class="sg-svg" width="{0}" height="{1}" viewBox="-1 -1 {0} {1}" role="img" aria-label="{2}">'
+        "{3}</svg>"
     ).format(width + 2, height + 2, title, Markup("").join(parts))
 
 
@@ -99,9 +101,9 @@ def stacked(title: str, parts: list[tuple[str, int, str]]) -> Markup:
             continue
         share = width * count / total
         drawn.append(
-            Markup('<rect class="sg-svg--{}" x="{:.1f}" y="0" width="{:.1f}" height="{}"><title>{} {}</title></rect>').format(
-                tone, left, max(share - 2, 1), height, count, label
-            )
+            Markup(
+                '<rect class="sg-svg--{}" x="{:.1f}" width="{:.1f}" height="{}"><title>{} {}</title></rect>'
+            ).format(tone, left, max(share - 2, 1), height, count, label)
         )
         left += share
     return Markup('<svg class="sg-svg" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(

@@ -20,5 +20,5 @@ def pictures(site: Context) -> str:
 
 
 def _picture(tier: Tier) -> Markup:
-    title = f"{tier.title}: {tier.load_balancers} load balancers and {tier.replicas} replicas over {tier.zones} zones"
-    return topology(title, tier.zones, tier.load_balancers, tier.replicas)
+    counts = f"zones: {tier.zones}, load balancers: {tier.load_balancers}, replicas: {tier.replicas}"
+    return topology(f"{tier.title}; {counts}", tier.zones, tier.load_balancers, tier.replicas)

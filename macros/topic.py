@@ -1,7 +1,7 @@
 """The blocks of a topic page."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from macros.reports import OUTCOMES
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
+from scaling_guide.model.units import words
 from scaling_guide.render.configs import render
 
 SYSTEM_NAMES = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
@@ -51,41 +52,49 @@ def settings(site: Context, facts: Iterable[Fact]) -> str:
     blocks = []
     for systems, members in groups.items():
         if len(groups) > 1:
-            blocks.append(f"### {' and '.join(SYSTEM_NAMES[system] for system in systems)}")
+            blocks.append(f"### {_names(systems)}")
         blocks.append(fill("settings", site=site, tiers=TIERS, facts=members))
     return "\n\n".join(blocks)
 
 
-def changes(facts: Iterable[Fact]) -> str:
+def changes(site: Context, facts: Iterable[Fact]) -> str:
     """What a reader has to change when moving up a tier."""
     tiered = [fact for fact in facts if fact.tiered]
-    rows = [(fact, [_change(fact, *step) for step in _STEPS]) for fact in tiered]
+    rows = [(fact, [_change(site, fact, *step) for step in _STEPS]) for fact in tiered]
     rows = [(fact, steps) for fact, steps in rows if any(steps)]
     if not rows:
         return "Nothing changes between the tiers: every value is the same on all three."
     lines = ["| Setting | " + " | ".join(f"{old} to {new}" for old, new in _STEPS) + " |", "|---|---|---|"]
     for fact, steps in rows:
         shown = " | ".join(cell(step) if step else "no change" for step in steps)
-        lines.append(f"| [{cell(fact.label)}](#{fact.id}) | {shown} |")
+        lines.append(f"| {_names(fact.systems)}: [{cell(fact.label)}](#{fact.id}) | {shown} |")
     return "\n".join(lines)
 
 
-def configs(site: Context, names: Sequence[str]) -> str:
-    """Whole config files (`nginx/nginx.conf`) in a tab for each tier, each with its download."""
-    blocks = (tabs({tier: _config(site, name, tier) for tier in TIERS}) for name in names)
-    return "\n\n".join(f"### {name}\n\n{block}" for name, block in zip(names, blocks, strict=True))
+def configs(site: Context, systems: Iterable[System]) -> str:
+    """The whole config files of each system in a tab for each tier, with their downloads."""
+    return "\n\n".join(_files(site, system) for system in systems)
 
 
-def _config(site: Context, name: str, tier: TierName) -> str:
-    system, _, file = name.partition("/")
-    target = next(target for target in site.example.targets.values() if target.system == system)
-    text = render(site.guide, site.example, target, tier)[file]
-    download = f"downloads/{tier}/{name}"
+def _files(site: Context, system: System) -> str:
+    target = site.example.of(system)[0]
+    texts = {tier: render(site.guide, site.example, target, tier) for tier in TIERS}
+    blocks = []
+    for name in texts[TIERS[0]]:
+        contents: dict[str, str] = {
+            tier: _file(site, system, name, tier, files[name]) for tier, files in texts.items()
+        }
+        blocks.append(f"### {name}\n\n{tabs(contents)}")
+    return "\n\n".join(blocks)
+
+
+def _file(site: Context, system: System, name: str, tier: TierName, text: str) -> str:
+    download = f"downloads/{tier}/{system}/{name}"
     if site.links.has(download):
-        offer = f'<a href="{site.links.to(download)}" download>Download {file} for the {tier} tier</a>'
+        offer = f'<a href="{site.links.to(download)}" download>Download {name} for the {tier} tier</a>'
     else:
         offer = "Not rendered for download in this build; `guide build` renders it."
-    return f"{code(text, _LANGUAGES.get(system, 'text'))}\n\n{offer}"
+    return f"{code(text, _LANGUAGES[system])}\n\n{offer}"
 
 
 def checks(site: Context, topic: Topic) -> str:
@@ -94,6 +103,21 @@ def checks(site: Context, topic: Topic) -> str:
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
     return fill("checks", site=site, topic=topic, probes=probes, names=SYSTEM_NAMES)
+
+
+def budgets(site: Context, topic: Topic) -> str:
+    """The arithmetic across systems that the topic's settings take part in, with the figures of each tier."""
+    parts = [
+        budget
+        for budget in site.guide.budgets.values()
+        if any(term.fact in topic.facts for term in budget.terms.values())
+    ]
+    return fill("budgets", site=site, budgets=parts, tiers=TIERS, words=words)
+
+
+def thresholds(site: Context, topic: Topic) -> str:
+    """When to act: the alerts that lead here, what they mean and which runbook they open."""
+    return fill("thresholds", site=site, thresholds=site.thresholds(topic.id))
 
 
 def pitfalls(site: Context, topic: Topic) -> str:
@@ -127,6 +151,10 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
     ]
 
 
-def _change(fact: Fact, old: TierName, new: TierName) -> str | None:
-    before, after = fact.expectation(old).words(), fact.expectation(new).words()
+def _names(systems: Iterable[System]) -> str:
+    return " and ".join(SYSTEM_NAMES[system] for system in systems)
+
+
+def _change(site: Context, fact: Fact, old: TierName, new: TierName) -> str | None:
+    before, after = (site.claim(fact, tier).expectation.words() for tier in (old, new))
     return None if before == after else f"{before} becomes {after}"

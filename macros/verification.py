@@ -18,7 +18,7 @@ def runs(site: Context) -> str:
     """The last run of each environment: its counts, then every check with what it expected and found."""
     last = latest(site.known.runs)
     if not last:
-        return "No run is recorded in this build. `guide verify --env NAME` makes one, `make verify` makes one and builds this site with it."
+        return "No run is recorded in this build. `make verify` makes one and builds this site with it."
     return "\n\n".join(f"## {run.environment}\n\n{_run(site, run)}" for run in last.values())
 
 

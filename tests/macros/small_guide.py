@@ -1,0 +1,163 @@
+"""A small guide made by hand, so that a test shows all it depends on."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.topics import Topic
+
+TOPIC = "load-balancing/configuration"
+THUMB = {"kind": "rule of thumb", "says": "Seen in practice."}
+
+
+def make_fact(**changes: Any) -> dict[str, Any]:
+    return {
+        "label": "Connections per worker",
+        "systems": ["nginx"],
+        "probe": "nginx_config",
+        "setting": "events > worker_connections",
+        "expect": {"at_least": {"small": 1024, "medium": 4096, "large": 4096}},
+        "unit": "count",
+        "why": "A request holds two connections.",
+        "source": {"kind": "vendor default", "ref": "nginx-core", "says": "The default is 512."},
+        **changes,
+    }
+
+
+FACTS = {
+    "nginx-worker-connections": make_fact(),
+    "nginx-read-timeout": make_fact(
+        label="Read timeout", setting="http > proxy_read_timeout", expect={"at_most": "60s"}, unit="duration"
+    ),
+    "nginx-upstream-servers": make_fact(
+        label="Servers", setting="http > servers", expect={"set_equals": "{apps}"}, unit="text", source=THUMB
+    ),
+}
+TOPIC_RECORD = {
+    "owner": "platform",
+    "status": "tested",
+    "reviewed": "2026-11-22",
+    "outcome": "No request is lost.",
+    "configs": ["nginx"],
+    "facts": FACTS,
+    "pitfalls": [
+        {"title": "Stale names", "seen": "Old addresses.", "because": "Read once.", "instead": "Reload.", "source": THUMB}
+    ],
+    "runbooks": ["drain"],
+    "related": ["load-balancing/algorithms"],
+}
+STEP = {"do": "Drain it", "run": "echo drain", "safety": "reversible", "takes_effect": "at once"}
+RUNBOOK = {
+    "title": "Drain a server",
+    "owner": "platform",
+    "status": "tested",
+    "reviewed": "2026-11-22",
+    "severity": "critical",
+    "alerts": ["ServerDown"],
+    "time_to_effect": "one minute",
+    "symptom": "One server is slow.",
+    "impact": {"now": "Some requests are slow.", "at_full": "The site is down."},
+    "confirm": [{"look": "Ask it", "run": "curl it", "normal": "200", "abnormal": "503", "empty": "The host is down."}],
+    "diagnose": [
+        {"when": "503", "means": "Overload", "do": "Mitigate"},
+        {"when": "200", "means": "Late alert", "do": "Close", "alert_is_wrong": True},
+    ],
+    "preconditions": {"checks": ["nginx-worker-connections"]},
+    "mitigate": {"steps": [STEP]},
+    "verify": {"checks": ["nginx-read-timeout"]},
+    "roll_back": {"steps": [{**STEP, "do": "Put it back", "safety": "irreversible"}]},
+    "afterwards": ["Write it down."],
+}
+ENVIRONMENT = {
+    "title": "Production (example)",
+    "tier": "medium",
+    "site": "app.example.com",
+    "targets": {"app-1": {"system": "app", "address": "10.0.1.31"}},
+}
+SECTIONS = [
+    {
+        "id": "load-balancing",
+        "title": "Load balancing",
+        "promise": "Spread requests.",
+        "topics": [
+            {"id": "configuration", "title": "Configuration"},
+            {"id": "algorithms", "title": "Algorithms"},
+        ],
+    }
+]
+TIER = {"zones": 1, "load_balancers": 1, "replicas": 3, "requests_per_second_per_replica": 50}
+TIERS = {
+    name: {**TIER, "title": name.title(), "peak_requests_per_second": peak, "implies": ["x"], "source": THUMB}
+    for name, peak in {"small": 100, "medium": 2000, "large": 20000}.items()
+}
+
+
+def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
+    topic = Topic.model_validate({**TOPIC_RECORD, "facts": facts})
+    topic._id = TOPIC
+    for fact_id, fact in topic.facts.items():
+        fact._id, fact._topic = fact_id, TOPIC
+    runbook = Runbook.model_validate(RUNBOOK)
+    runbook._id = "drain"
+    environment = Environment.model_validate(ENVIRONMENT)
+    environment._name = "production"
+    source = {"title": "Nginx core", "url": "https://nginx.org/core", "product": "nginx 1.22", "seen": date(2026, 11, 20)}
+    records = {
+        "directory": Path("data"),
+        "sections": SECTIONS,
+        "tiers": TIERS,
+        "sources": {"nginx-core": source},
+        "topics": {TOPIC: topic},
+        "runbooks": {"drain": runbook},
+        "budgets": {},
+        "thresholds": {},
+        "environments": {"production": environment},
+    }
+    return Guide.model_validate({**records, **changes})
+
+
+def make_check(fact: Fact, outcome: str = "pass", target: str = "nginx", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": fact.id,
+        "topic": fact.topic,
+        "runbook": fact.runbook,
+        "system": "nginx",
+        "target": target,
+        "outcome": outcome,
+        "setting": fact.setting,
+        "expected": "at least 4,096",
+        "found": "4,096",
+        "message": "",
+        "observed_at": "2026-11-24T05:32:11+00:00",
+        "digest": fact.digest("medium"),
+        **changes,
+    }
+
+
+def write_run(directory: Path, checks: list[dict[str, Any]], **changes: Any) -> None:
+    """A results.json as `guide verify` leaves it."""
+    counts: dict[str, int] = {}
+    for check in checks:
+        counts[check["outcome"]] = counts.get(check["outcome"], 0) + 1
+    report = {
+        "environment": "lab",
+        "tier": "medium",
+        "finished": "2026-11-24T05:32:15+00:00",
+        "exit_code": 0,
+        "counts": counts,
+        "checks": checks,
+        **changes,
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "results.json").write_text(json.dumps(report))
+
+
+def write_proof(path: Path, mutants: dict[str, list[dict[str, Any]]]) -> None:
+    """A kill-matrix.json as the proof run leaves it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"checks": [{"id": id, "mutants": each} for id, each in mutants.items()]}))
