@@ -30,8 +30,9 @@ class Fact(Record):
     `{apps}` and the other names of `Environment.placeholders` stand for what the environment says. `use` is
     the value that config files take where the expectation leaves room.
 
-    `mutations` names the ways in which the lab breaks a fact beyond rendering another value; `seen_by` names
-    other facts that see the same breakage and go red with this one.
+    `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot be
+    derived. `mutations` names the ways in which the lab breaks a fact beyond rendering another value; `seen_by`
+    names other facts that see another value of this one and go red with it.
     """
 
     label: Text
@@ -47,6 +48,7 @@ class Fact(Record):
     until: Version | None = None
     severity: Literal["critical", "warning"] = "warning"
     tags: tuple[Id, ...] = ()
+    alternatives: tuple[Any, ...] = ()
     mutations: tuple[Text, ...] = ()
     seen_by: tuple[Id, ...] = ()
     when_absent: AbsentRule | None = None

@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     facts.nothing_to_use,
     facts.use_out_of_bounds,
     facts.unproven_fact,
+    facts.nothing_wrong_to_render,
     facts.template_without_fact,
     runbooks.phase_without_check,
     runbooks.alert_never_wrong,

@@ -9,6 +9,7 @@ from typing import Any
 from scaling_guide.model.expectation import Operator, as_list
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.rules.rule import problem
@@ -138,6 +139,14 @@ def unproven_fact(guide: Guide, today: date) -> Iterator[Problem]:
             what = f"nothing can turn {fact.id} red"
             repair = "render it in a template of its system, or name the `mutations` that break it"
             yield problem(fact, "UNPROVEN", what, repair)
+
+
+def nothing_wrong_to_render(guide: Guide, today: date) -> Iterator[Problem]:
+    rendered = rendered_facts(guide.directory)
+    for fact in guide.facts.values():
+        if fact.id in rendered and not wrong_values(fact.expectation("small"), fact.alternatives):
+            what = f"{fact.id} has no wrong value that the lab could render"
+            yield problem(fact, "NO_ALTERNATIVE", what, "name other values of the product under `alternatives`")
 
 
 def template_without_fact(guide: Guide, today: date) -> Iterator[Problem]:
