@@ -14,8 +14,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
-
-EXAMPLE = "production"
+from scaling_guide.render.site import SHOWN
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Context:
     @property
     def example(self) -> Environment:
         """The environment whose addresses and paths the pages show."""
-        return self.guide.environments[EXAMPLE]
+        return self.guide.environments[SHOWN]
 
     def claim(self, fact: Fact, tier: TierName) -> Claim:
         """What a fact claims for a tier; what it leaves to the environment is filled in from the example."""

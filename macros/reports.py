@@ -10,18 +10,19 @@ from typing import Any
 
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TierName
+from scaling_guide.verify.outcome import Outcome
 
 # worst first: what a reader must hear of a setting that several targets have
 OUTCOMES = (
-    "fail",
-    "error",
-    "unreachable",
-    "timeout",
-    "flaky",
-    "unsupported",
-    "waived",
-    "pass",
-    "not_applicable",
+    Outcome.FAIL,
+    Outcome.ERROR,
+    Outcome.UNREACHABLE,
+    Outcome.TIMEOUT,
+    Outcome.FLAKY,
+    Outcome.UNSUPPORTED,
+    Outcome.WAIVED,
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
 )
 
 
@@ -32,11 +33,12 @@ class Check:
     id: str
     environment: str
     target: str
-    outcome: str
+    outcome: Outcome
     setting: str
     expected: str
     found: str | None
     message: str
+    reproduce: str
     seen: datetime | None
     topic: str | None
     runbook: str | None
@@ -61,7 +63,7 @@ class State:
     """What was last seen of one fact in one environment, over all its targets."""
 
     environment: str
-    outcomes: Mapping[str, int]
+    outcomes: Mapping[Outcome, int]
     seen: datetime | None
     changed: bool
 
@@ -145,17 +147,16 @@ def _run(report: Mapping[str, Any]) -> Run:
 
 def _check(check: Mapping[str, Any], environment: str) -> Check:
     seen = check["observed_at"]
-    if check["outcome"] not in OUTCOMES:
-        raise ValueError(f"unknown outcome {check['outcome']} of {check['id']}")
     return Check(
         id=check["id"],
         environment=environment,
         target=check["target"],
-        outcome=check["outcome"],
+        outcome=Outcome(check["outcome"]),
         setting=check["setting"],
         expected=check["expected"],
         found=check["found"],
         message=check["message"],
+        reproduce=check["reproduce"],
         seen=datetime.fromisoformat(seen) if seen else None,
         topic=check["topic"],
         runbook=check["runbook"],

@@ -3,14 +3,15 @@
 from macros.context import Context
 from macros.escape import fill
 from macros.reports import OUTCOMES, Run, latest
-from macros.svg import LOOKS, stacked
+from macros.svg import look, stacked
+from scaling_guide.verify.outcome import ExitCode
 
 EXIT_CODES = {
-    0: "all selected checks verified",
-    1: "drift found",
-    5: "nothing was selected",
-    10: "inconclusive",
-    11: "nothing was verified",
+    ExitCode.VERIFIED: "everything selected was verified",
+    ExitCode.DRIFT: "drift found",
+    ExitCode.NOTHING_SELECTED: "nothing was selected",
+    ExitCode.INCONCLUSIVE: "inconclusive: something could not be asked",
+    ExitCode.NOTHING_VERIFIED: "nothing was verified",
 }
 
 
@@ -26,6 +27,6 @@ def _run(site: Context, run: Run) -> str:
     ordered = sorted(run.checks, key=lambda check: (OUTCOMES.index(check.outcome), check.id, check.target))
     counts = {outcome: run.counts.get(outcome, 0) for outcome in OUTCOMES}
     words = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count)
-    bar = stacked(words, [(outcome, count, LOOKS[outcome].tone) for outcome, count in counts.items()])
-    meaning = EXIT_CODES.get(run.exit_code, "unknown")
+    bar = stacked(words, [(outcome, count, look(outcome).tone) for outcome, count in counts.items()])
+    meaning = EXIT_CODES[run.exit_code]
     return fill("verification/run", site=site, run=run, checks=ordered, words=words, bar=bar, meaning=meaning)

@@ -39,5 +39,3 @@ def site(docs: Path, tmp_path: Path, guide: Guide) -> Site:
         return Context(known, Links(docs, page, directories=True))
 
     return build
-
-

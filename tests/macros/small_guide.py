@@ -46,7 +46,13 @@ TOPIC_RECORD = {
     "configs": ["nginx"],
     "facts": FACTS,
     "pitfalls": [
-        {"title": "Stale names", "seen": "Old addresses.", "because": "Read once.", "instead": "Reload.", "source": THUMB}
+        {
+            "title": "Stale names",
+            "seen": "Old addresses.",
+            "because": "Read once.",
+            "instead": "Reload.",
+            "source": THUMB,
+        }
     ],
     "runbooks": ["drain"],
     "related": ["load-balancing/algorithms"],
@@ -62,7 +68,9 @@ RUNBOOK = {
     "time_to_effect": "one minute",
     "symptom": "One server is slow.",
     "impact": {"now": "Some requests are slow.", "at_full": "The site is down."},
-    "confirm": [{"look": "Ask it", "run": "curl it", "normal": "200", "abnormal": "503", "empty": "The host is down."}],
+    "confirm": [
+        {"look": "Ask it", "run": "curl it", "normal": "200", "abnormal": "503", "empty": "The host is down."}
+    ],
     "diagnose": [
         {"when": "503", "means": "Overload", "do": "Mitigate"},
         {"when": "200", "means": "Late alert", "do": "Close", "alert_is_wrong": True},
@@ -106,7 +114,12 @@ def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
     runbook._id = "drain"
     environment = Environment.model_validate(ENVIRONMENT)
     environment._name = "production"
-    source = {"title": "Nginx core", "url": "https://nginx.org/core", "product": "nginx 1.22", "seen": date(2026, 11, 20)}
+    source = {
+        "title": "Nginx core",
+        "url": "https://nginx.org/core",
+        "product": "nginx 1.22",
+        "seen": date(2026, 11, 20),
+    }
     records = {
         "directory": Path("data"),
         "sections": SECTIONS,
@@ -133,6 +146,7 @@ def make_check(fact: Fact, outcome: str = "pass", target: str = "nginx", **chang
         "expected": "at least 4,096",
         "found": "4,096",
         "message": "",
+        "reproduce": "nginx -T",
         "observed_at": "2026-11-24T05:32:11+00:00",
         "digest": fact.digest("medium"),
         **changes,

@@ -75,7 +75,9 @@ def test_a_rule_of_thumb_needs_no_link(site: Site) -> None:
 
 
 def test_a_value_that_config_files_take_is_shown_where_it_differs(site: Site) -> None:
-    fact = make_fact(expect={"at_most": "75s"}, use={"small": "60s", "medium": "65s", "large": "65s"}, unit="duration")
+    fact = make_fact(
+        expect={"at_most": "75s"}, use={"small": "60s", "medium": "65s", "large": "65s"}, unit="duration"
+    )
     shown = settings(site, **{"nginx-keepalive": fact}).get_text(" ", strip=True)
     assert "config files use 60 s" in shown
     assert "config files use 65 s" in shown

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from macros import runbook
+from scaling_guide.model.record import System
+from tests.macros.conftest import Site
+from tests.macros.small_guide import make_check, make_guide, write_run
+
+
+def render(template: str, system: System | None) -> str:
+    return f"{template} on lb-1"
+
+
+def page(site: Site) -> str:
+    return runbook.page(site("runbooks/drain.md"), site().guide.runbooks["drain"], render)
+
+
+def words(html: str) -> str:
+    return BeautifulSoup(html, "html.parser").get_text(" ", strip=True)
+
+
+def test_the_parts_stand_in_the_order_in_which_someone_on_call_needs_them(site: Site) -> None:
+    headings = [line[3:] for line in page(site).splitlines() if line.startswith("## ")]
+    assert headings == [
+        "Symptom",
+        "Impact",
+        "Confirm",
+        "Diagnose",
+        "Before you act",
+        "Mitigate",
+        "Verify",
+        "Roll back",
+        "Afterwards",
+    ]
+
+
+def test_the_strip_names_what_one_must_know_before_reading(site: Site) -> None:
+    shown = words(page(site).split("## Symptom")[0])
+    for part in (
+        "critical",
+        "ServerDown",
+        "small, medium, large",
+        "platform",
+        "one minute",
+        "not verified yet",
+    ):
+        assert part in shown
+
+
+def test_a_command_is_shown_as_rendered_for_the_environment(site: Site) -> None:
+    assert "echo drain on lb-1" in words(page(site))
+    assert "curl it on lb-1" in words(page(site))
+
+
+def test_a_step_says_what_it_does_to_the_environment(site: Site) -> None:
+    shown = page(site)
+    assert "Drain it reversible" in words(shown)
+    assert "Put it back irreversible" in words(shown)
+
+
+def test_the_row_for_a_wrong_alert_is_marked(site: Site) -> None:
+    assert "Late alert the alert is wrong" in words(page(site))
+
+
+def test_a_look_says_what_is_normal_abnormal_and_empty(site: Site) -> None:
+    assert "Normal 200 Abnormal 503 Empty or error The host is down." in words(page(site))
+
+
+def test_go_and_done_are_told_by_checks_with_their_last_state(site: Site, tmp_path: Path) -> None:
+    fact = site().guide.facts["nginx-worker-connections"]
+    write_run(tmp_path / "build" / "verify", [make_check(fact, "fail")])
+    before = words(page(site).split("## Before you act")[1].split("## Mitigate")[0])
+    assert before.startswith("Go only if all of these hold: Connections per worker")
+    assert "fail lab" in before
+    assert "Done when all of these hold: Read timeout : at most 60 s. not verified yet" in words(page(site))
+
+
+def test_the_index_leads_from_symptom_and_alert(site: Site) -> None:
+    shown = BeautifulSoup(runbook.index(site("runbooks/index.md")), "html.parser")
+    assert [link["href"] for link in shown.find_all("a")] == ["drain/", "drain/#ServerDown"]
+    assert "One server is slow." in shown.get_text()
+
+
+def test_an_index_of_nothing_says_so(site: Site) -> None:
+    assert "No runbook is written yet." in runbook.index(site(guide=make_guide(runbooks={})))
