@@ -7,7 +7,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Id, Record, System, Text, TierName
@@ -21,13 +21,22 @@ class Safety(StrEnum):
     IRREVERSIBLE = "irreversible"
 
 
+class Parameter(Record):
+    """What a reader must decide before the first step. `example` is a template, like the commands."""
+
+    means: Text
+    example: Text
+
+
 class Step(Record):
     """One command of a runbook. `run` is a template rendered for the reader's environment.
 
-    `system` limits the step to targets of one system; `wait` is a read-only command that is repeated until it
-    succeeds, at most `wait_at_most`.
+    `system` says where: on every load balancer of that system, or, for `app`, at the one server that the
+    runbook is about; without it the command runs once, from where the guide is. `wait` is a read-only command
+    that is repeated until it succeeds, at most `wait_at_most`. `id` is for scenarios that leave the step out.
     """
 
+    id: Id | None = None
     do: Text
     run: Text
     safety: Safety
@@ -35,6 +44,12 @@ class Step(Record):
     wait: Text | None = None
     wait_at_most: Text | None = None
     takes_effect: Text | None = None
+
+    @model_validator(mode="after")
+    def _wait_is_bounded(self) -> "Step":
+        if (self.wait is None) != (self.wait_at_most is None):
+            raise ValueError("give `wait` and `wait_at_most` together")
+        return self
 
 
 class Confirm(Record):
@@ -67,26 +82,39 @@ class Phase(Record):
 class Scenario(Record):
     """One rehearsal under load: the documented configuration, or its opposite.
 
-    `overrides` replaces documented values by others (fact id to value); `lost_at_most` counts requests, None
-    where the scenario only shows what happens without the documented configuration.
+    `overrides` replaces documented values by others (fact id to value) in every config file before the
+    servers start; `given` names the mutations that make the situation; `skip` names the steps that are left
+    out; `roll_back` goes back after the mitigation instead of verifying it.
+
+    Lost requests are counted over the whole run (`lost_at_most`) and from the end of the mitigation on
+    (`lost_after_at_most`). None where the scenario only shows what happens without what is documented.
     """
 
     title: Text
+    targets: tuple[System, ...] = ()
+    given: tuple[Text, ...] = ()
     overrides: dict[Id, Any] = {}
-    skip: tuple[int, ...] = ()
+    skip: tuple[Id, ...] = ()
+    roll_back: bool = False
     method: Literal["GET", "POST"] = "GET"
-    lost_at_most: int | None = None
+    lost_at_most: int | None = Field(default=None, ge=0)
+    lost_after_at_most: int | None = Field(default=None, ge=0)
 
 
 class Rehearsal(Record):
-    """How the lab practises the runbook: load, the target to act on, and the scenarios to compare."""
+    """How the lab practises the runbook: the load, the load balancers it goes through, and what to compare.
 
-    targets: tuple[System, ...]
+    Each scenario is run once for each of `targets`, or of its own. `before` are commands (templates, with
+    `system` as in a step) that bring about what the runbook starts from, such as a new file to be loaded.
+    """
+
+    targets: Annotated[tuple[System, ...], Field(min_length=1)]
     requests_per_second: int = Field(gt=0, le=1000)
     seconds: int = Field(gt=0, le=30)
     path: Text = "/work?ms=20"
-    parameters: dict[str, str] = {}
-    scenarios: dict[Id, Scenario]
+    parameters: dict[str, Text] = {}
+    before: tuple[Step, ...] = ()
+    scenarios: Annotated[dict[Id, Scenario], Field(min_length=2)]
 
 
 class Impact(Record):
@@ -111,7 +139,7 @@ class Runbook(Record):
     impact: Impact
     confirm: Annotated[tuple[Confirm, ...], Field(min_length=1, max_length=3)]
     diagnose: Annotated[tuple[Finding, ...], Field(min_length=2)]
-    parameters: dict[str, Text] = {}
+    parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")], Parameter] = {}
     facts: dict[Id, Fact] = {}
     preconditions: Phase
     mitigate: Phase
@@ -121,6 +149,18 @@ class Runbook(Record):
     rehearsal: Rehearsal | None = None
 
     _id: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Runbook":
+        if self.rehearsal is None:
+            return self
+        steps = {step.id for phase in self.phases.values() for step in phase.steps}
+        for name, scenario in self.rehearsal.scenarios.items():
+            if unknown := sorted(set(scenario.skip) - steps):
+                raise ValueError(f"scenario {name} skips {unknown[0]}, which is the `id` of no step")
+        if unknown := sorted(set(self.rehearsal.parameters) - set(self.parameters)):
+            raise ValueError(f"the rehearsal sets {unknown[0]}, which is no parameter")
+        return self
 
     @property
     def id(self) -> str:
