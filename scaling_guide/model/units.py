@@ -1,7 +1,11 @@
 """Units: what a written value means, so that `512m` equals 536870912 and `1m` equals `60s`."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 Scalar = str | int | float | bool | None
@@ -18,11 +22,17 @@ class Unit(StrEnum):
     BOOLEAN = "boolean"
 
 
-_NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)")
-_BYTES = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20, "mib": 2**20,
-          "g": 2**30, "gb": 2**30, "gib": 2**30}  # fmt: skip
-_MILLISECONDS = {"": 1000, "us": 0.001, "ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000,
-                 "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}  # fmt: skip
+_COUNT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]+)?(e[-+]?[0-9]{1,3})?", re.IGNORECASE)
+_AMOUNT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([A-Za-z%]*)")
+
+_Suffixes = Mapping[str, Fraction | int]
+_BYTES: _Suffixes = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20,
+                     "mib": 2**20, "g": 2**30, "gb": 2**30, "gib": 2**30}  # fmt: skip
+# case counts: nginx writes minutes as `m` and months as `M`
+_MILLISECONDS: _Suffixes = {"": 1000, "us": Fraction(1, 1000), "ms": 1, "s": 1000, "m": 60_000,
+                            "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,
+                            "M": 2_592_000_000, "y": 31_536_000_000}  # fmt: skip
+_RATIO: _Suffixes = {"": 1, "%": Fraction(1, 100)}
 _BOOLEAN = {"on": True, "yes": True, "true": True, "enabled": True, "1": True,
             "off": False, "no": False, "false": False, "disabled": False, "0": False}  # fmt: skip
 
@@ -43,42 +53,51 @@ def _text(value: Scalar) -> str:
 
 
 def _count(value: Scalar) -> float:
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is not a number")
-    try:
-        number = float(str(value).replace("_", ""))
-    except ValueError:
-        raise ValueError(f"`{value}` is not a number") from None
+    text = str(value).strip()
+    found = _COUNT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{value}` is not a number")
+    if not any(found.groups()):
+        return int(text)
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"`{value}` is too large")
     return int(number) if number.is_integer() else number
 
 
-def _suffixed(value: Scalar, suffixes: dict[str, Any], noun: str) -> float:
-    """The sum of the parts, since nginx writes `1h30m`."""
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is not a {noun}")
+def _amounts(text: str, suffixes: _Suffixes, noun: str) -> list[tuple[Fraction, Fraction]]:
+    """The numbers in `text`, each with the factor that its suffix stands for."""
+    written = _AMOUNT.findall(text)
+    if not written or "".join(number + suffix for number, suffix in written) != text.replace(" ", ""):
+        raise ValueError(f"`{text}` is not a {noun}")
+    unknown = [suffix for _, suffix in written if suffix not in suffixes]
+    if unknown:
+        raise ValueError(f"`{text}` is not a {noun}: unknown suffix `{unknown[0]}`")
+    return [(Fraction(number), Fraction(suffixes[suffix])) for number, suffix in written]
+
+
+def _amount(value: Scalar, suffixes: _Suffixes, noun: str) -> float:
     text = str(value).strip()
-    parts = list(_NUMBER.finditer(text))
-    if not parts or "".join(part.group(0) for part in parts).replace(" ", "") != text.replace(" ", ""):
-        raise ValueError(f"`{value}` is not a {noun}")
-    total = 0.0
-    for part in parts:
-        number, suffix = part.groups()
-        if suffix.lower() not in suffixes:
-            raise ValueError(f"`{value}` is not a {noun}: unknown suffix `{suffix}`")
-        total += float(number) * suffixes[suffix.lower()]
-    return int(total) if total.is_integer() else total
+    amounts = _amounts(text.removeprefix("-"), suffixes, noun)
+    factors = [factor for _, factor in amounts]
+    # nginx writes `1h30m`, from the largest to the smallest; `1 2` is a slip of the pen
+    if any(larger <= smaller for larger, smaller in pairwise(factors)):
+        raise ValueError(f"`{value}` is not a {noun}: write one number, or parts from large to small")
+    # fractions, since 1.1 * 1000 is not 1100 in floats
+    total = sum(number * factor for number, factor in amounts) * (-1 if text.startswith("-") else 1)
+    return int(total) if total.denominator == 1 else float(total)
 
 
 def _bytes(value: Scalar) -> float:
-    return _suffixed(value, _BYTES, "size")
+    return _amount(str(value).lower(), _BYTES, "size")
 
 
 def _duration(value: Scalar) -> float:
-    return _suffixed(value, _MILLISECONDS, "duration")
+    return _amount(value, _MILLISECONDS, "duration")
 
 
 def _ratio(value: Scalar) -> float:
-    return _suffixed(value, {"": 1, "%": 0.01}, "ratio")
+    return _amount(value, _RATIO, "ratio")
 
 
 def _boolean(value: Scalar) -> bool:

@@ -30,10 +30,22 @@ def only(document: Document) -> tuple[str, int, int]:
     return problem.code, problem.at.line, problem.at.column
 
 
-REINTERPRETED = (
-    "on no yes off y 1:30 0777 0o17 0x1F 1e3 1_000 .5 5. +5 -0 007 1.30 2.10 1.0.0 NULL True .inf .nan = "
-    "2026-11-24 2026-11-24T10:00:00"
-).split()
+REINTERPRETED = [
+    *["on", "no", "yes", "off", "y", "1:30", "0777", "0o17", "0x1F", "1e3", "1_000", ".5", "5.", "+5", "-0"],
+    *[
+        "007",
+        "1.30",
+        "2.10",
+        "1.0.0",
+        "NULL",
+        "True",
+        ".inf",
+        ".nan",
+        "=",
+        "2026-11-24",
+        "2026-11-24T10:00:00",
+    ],
+]
 
 
 @pytest.mark.parametrize("written", REINTERPRETED)
