@@ -1,7 +1,7 @@
 """An expectation: a pure function from what was found to a verdict, with the words a page prints for it."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,22 +58,25 @@ class Expectation:
     def judge(self, values: Mapping[str, Any], setting: str) -> Verdict:
         """Hold everything that `setting` matches in `values` against the expectation.
 
-        A `*` segment matches any one name; every match must meet the expectation and no match meets none,
-        save for `absent`, which needs its witness: a setting that proves somebody looked.
+        A `*` matches any name within one segment; every match must meet the expectation and no match meets
+        none. `server *` stands for every server there is: one that lacks the setting does not meet it either.
+        `absent` alone is met by no match, provided that its witness, a setting that proves somebody looked,
+        has a value.
         """
         matches = find(values, setting)
         if self.operator is Operator.ABSENT:
-            looked = self.witness is not None and bool(find(values, self.witness))
+            looked = self.witness is not None and not _all_nothing(find(values, self.witness).values())
             if matches:
                 return Verdict(False, self._shown(matches))
             return Verdict(looked, ABSENT if looked else f"{ABSENT}, and so is its witness {self.witness}")
         if not matches:
             return Verdict(False, ABSENT)
+        matches |= dict.fromkeys(_lacking(values, setting) - matches.keys())
         bad = {name: found for name, found in matches.items() if not self._meets(found)}
         return Verdict(not bad, self._shown(bad or matches))
 
     def _meets(self, found: Found) -> bool:
-        if found is None or found in ("", []):
+        if _all_nothing(as_list(found)):
             return False
         try:
             return _JUDGE[self.operator](found, self.value, self.unit)
@@ -88,6 +91,8 @@ class Expectation:
         return ", ".join(f"{name} {text}" for name, text in sorted(shown.items()))
 
     def _words(self, found: Found) -> str:
+        if found is None:
+            return ABSENT
         if isinstance(found, list | tuple):
             return ", ".join(words(item, self.unit) for item in found) or "an empty list"
         return words(found, self.unit)  # type: ignore[arg-type]
@@ -122,9 +127,34 @@ def find(values: Mapping[str, Any], setting: str) -> dict[str, Any]:
     """
     if "*" not in setting:
         return {setting: values[setting]} if setting in values else {}
-    pattern = re.compile("([^>]+)".join(re.escape(part) for part in setting.split("*")))
+    pattern = _pattern(setting)
     matches = ((pattern.fullmatch(name), found) for name, found in values.items())
-    return {" ".join(match.groups()): found for match, found in matches if match}
+    return {_star(match): found for match, found in matches if match}
+
+
+def _lacking(values: Mapping[str, Any], setting: str) -> set[str]:
+    """What the `*` in `server * > weight` stands for, with the setting or without it.
+
+    A bare `*` names no kind of thing, so nothing can be said to lack the setting.
+    """
+    things, _, key = setting.rpartition(" > ")
+    if "*" in key or "*" not in things or "*" in things.split(" > "):
+        return set()
+    matches = (_pattern(things, r"(?= > |\Z)").match(name) for name in values)
+    return {_star(match) for match in matches if match}
+
+
+def _pattern(setting: str, end: str = "") -> re.Pattern[str]:
+    return re.compile("([^>]+)".join(re.escape(part) for part in setting.split("*")) + end)
+
+
+def _star(match: re.Match[str]) -> str:
+    return " > ".join(match.groups())
+
+
+def _all_nothing(found: Iterable[Any]) -> bool:
+    """Whether there is no value at all: a list of empty texts says no more than none."""
+    return all(item in (None, "", [], ()) for item in found)
 
 
 def _means(value: Any, unit: Unit) -> list[Any]:
