@@ -11,11 +11,16 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
 AUTHORITY_DAYS = 3650
-LIFETIME = timedelta(days=90)
+# as public authorities issue them
+CERTIFICATE_DAYS = 90
+LIFETIME = timedelta(days=CERTIFICATE_DAYS)
 SKEW = timedelta(hours=1)
 
 
@@ -60,20 +65,21 @@ def authority(directory: Path) -> Authority:
 def issue(
     signer: Authority,
     name: str,
-    days: int,
+    days: int = CERTIFICATE_DAYS,
     names: Sequence[str] = (),
     intermediate: bool = True,
+    key: PrivateKey | None = None,
 ) -> Issued:
     """A server certificate for `name` and the other `names` (host names or addresses).
 
     It is valid for `days` more days; a negative number makes one that expired that many days ago. One with
     less than LIFETIME to go is dated back, like one that was not renewed. Without `intermediate` the chain
-    is the leaf alone, as a server sends it that was given the wrong file.
+    is the leaf alone, as a server sends it that was given the wrong file. A `key` is made where none is given.
     """
     now = datetime.now(UTC)
     end = now + timedelta(days=days)
     begin = min(now, end - LIFETIME) - SKEW
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject_names = dict.fromkeys((name, *names))
     leaf = (
         _builder(name, signer.intermediate.subject, key.public_key(), begin, end)
@@ -167,7 +173,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _key_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scaling_guide.lab import ca
-from scaling_guide.lab.layout import Lab
-
-CERTIFICATE_DAYS = 90
 
 
 def write(directory: Path, texts: Mapping[str, str]) -> None:
@@ -17,19 +14,11 @@ def write(directory: Path, texts: Mapping[str, str]) -> None:
         path.write_text(text)
 
 
-def install_certificate(
-    lab: Lab, path: Path, site: str, days: int = CERTIFICATE_DAYS, combined: bool = False
-) -> None:
-    """Issue a certificate for `site` and put the chain in `path`.
-
-    Its key goes to the same name with the ending `.key`, or, `combined`, after the chain as HAProxy reads it.
-    """
-    issued = ca.issue(ca.authority(lab.directory("ca")), site, days)
-    place_certificate(path, issued, combined)
-
-
 def place_certificate(path: Path, issued: ca.Issued, combined: bool = False) -> None:
-    """Write a chain and its key where a server reads them. See `install_certificate`."""
+    """Write a chain to `path`, and its key to the same name with the ending `.key`.
+
+    `combined`, the key follows the chain in the one file, as HAProxy reads it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if combined:
         ca.write_secret(path, issued.chain + issued.key)

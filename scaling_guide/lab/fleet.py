@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from scaling_guide.lab import ca
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import Server
 from scaling_guide.lab.servers import app, haproxy, nginx
@@ -25,8 +24,6 @@ def servers(lab: Lab, tier: str) -> list[Server]:
     if tier not in known:
         raise LabError(f"there is no tier `{tier}`: use {', '.join(known)}")
     environment = guide.environments[ENVIRONMENT]
-    # made before two servers could ask for it at the same time
-    ca.authority(lab.directory("ca"))
     targets = environment.targets.values()
     return [_server(lab, guide, environment, target, known[tier]) for target in targets]
 

@@ -466,7 +466,8 @@ async def _reporter(report_fd: int | None, stop: asyncio.Event) -> tuple[Notify,
 
 def end_leftovers(where: Lab) -> None:
     """End what a lab that died together with its watchdog left running, and forget that lab."""
-    with contextlib.suppress(OSError, ValueError):
+    # missing, or written by another version
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         for entry in json.loads(where.state.read_text())["servers"].values():
             if entry["pid"] is not None:
                 processes.kill_group_in(where.root, entry["pid"])

@@ -54,6 +54,8 @@ class Answering:
         self._app, self._instance, self._metrics = app, instance, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
         options = self._instance.options
         status: int | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM, SIGUSR1, SIGUSR2
 
-from scaling_guide.lab import files, waiting
+from scaling_guide.lab import ca, files, waiting
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import ReloadRefused, Render, Server
@@ -39,9 +39,13 @@ def server(
     """The load balancer that this target describes, configured by the files that `render` returns."""
     socket = Path(target.master_socket)
 
+    # the authority is made here, where one server is described after the other, and not side by side
+    signer = ca.authority(lab.directory("ca"))
+
     def prepare() -> None:
         files.write(lab.directory(target.id), render())
-        files.install_certificate(lab, Path(target.certificate), site, combined=True)
+        issued = ca.issue(signer, site)
+        files.place_certificate(Path(target.certificate), issued, combined=True)
 
     async def ready(pid: int) -> str | None:
         return await unchecked(socket)

@@ -8,7 +8,7 @@ from signal import SIGHUP, SIGQUIT, SIGTERM
 
 import psutil
 
-from scaling_guide.lab import files, waiting
+from scaling_guide.lab import ca, files, waiting
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import ReloadRefused, Render, Server
@@ -30,9 +30,13 @@ def server(
     # before its configuration is read Nginx complains to its standard error, and after that here
     error_log = Path(target.logs) / "nginx-error.log"
 
+    # the authority is made here, where one server is described after the other, and not side by side
+    signer = ca.authority(lab.directory("ca"))
+
     def prepare() -> None:
         files.write(lab.directory(target.id), render())
-        files.install_certificate(lab, Path(target.certificate), site)
+        issued = ca.issue(signer, site)
+        files.place_certificate(Path(target.certificate), issued)
 
     async def ready(pid: int) -> str | None:
         return None if workers(pid) else "the master has no worker"

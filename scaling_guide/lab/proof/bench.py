@@ -1,0 +1,127 @@
+"""One server of the lab under test: its files as documented, its files as broken, and its checks."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scaling_guide.lab import ca, files, lifecycle
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.server import ReloadRefused
+from scaling_guide.lab.servers import haproxy, nginx
+from scaling_guide.model.environments import AppTarget, Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.guide import Guide
+from scaling_guide.render.configs import render
+from scaling_guide.verify.check import Check, CheckResult
+from scaling_guide.verify.run import verify
+from scaling_guide.verify.selection import Selection, select
+
+ADMIN_SECONDS = 2.0
+
+
+class DidNotLand(Exception):
+    """The breakage could not be brought about, so nothing was proven."""
+
+
+@dataclass
+class Bench:
+    """A target of a running lab, and the means to break and mend it.
+
+    `current` is what is on disk now; it is put back only when the next mutant needs it, because every write
+    of a load balancer's file costs a reload.
+    """
+
+    guide: Guide
+    environment: Environment
+    target: Target
+    lab: Lab
+    pristine: Mapping[str, str] = field(init=False)
+    current: Mapping[str, str] = field(init=False)
+    checks: tuple[Check, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pristine = self.rendered({})
+        self.current = self.pristine
+        selection = Selection(targets=frozenset({self.target.id}))
+        self.checks = select(self.guide, self.environment, selection)
+
+    @property
+    def directory(self) -> Path:
+        """Where the target's files are."""
+        return self.lab.directory(self.target.id)
+
+    @property
+    def pid(self) -> int:
+        """The process that takes signals."""
+        server = lifecycle.status(self.lab.number).servers[self.target.id]
+        if server.pid is None:
+            raise DidNotLand(f"{self.target.id} is {server.state}")
+        return server.pid
+
+    def rendered(self, overrides: Mapping[str, Any]) -> Mapping[str, str]:
+        """The target's files with some documented values replaced."""
+        return render(self.guide, self.environment, self.target, overrides=overrides)
+
+    async def put(self, texts: Mapping[str, str]) -> None:
+        """Make the target run `texts`. Raises DidNotLand when it refuses them."""
+        if texts == self.current:
+            return
+        before = self.current
+        files.write(self.directory, texts)
+        try:
+            await self.take_effect()
+        except (ReloadRefused, TimeoutError) as error:
+            files.write(self.directory, before)
+            raise DidNotLand(str(error)) from None
+        self.current = texts
+
+    async def restore(self) -> None:
+        """Put the documented files back and make the target run them."""
+        await self.put(self.pristine)
+
+    async def take_effect(self) -> None:
+        """Reload, confirmed by the server's own word, or restart what cannot reload."""
+        if isinstance(self.target, NginxTarget):
+            await nginx.reloaded(self.pid, Path(self.target.logs) / "nginx-error.log")
+        elif isinstance(self.target, HaproxyTarget):
+            await haproxy.reloaded(self.pid, Path(self.target.master_socket))
+        else:
+            await self.order("kill")
+            await self.order("start")
+
+    async def order(self, operation: str) -> None:
+        """Have the lab's supervisor stop, kill, start or restart the target."""
+        await asyncio.to_thread(lifecycle.command, operation, self.target.id, self.lab.number)
+
+    async def admin(self, *commands: str) -> str:
+        """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""
+        assert isinstance(self.target, HaproxyTarget)
+        async with asyncio.timeout(ADMIN_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(self.target.admin_socket)
+            writer.write("; ".join(commands).encode() + b"\n")
+            answer = (await reader.read()).decode().strip()
+            writer.close()
+        if answer and "show" not in commands[0]:
+            raise DidNotLand(f"{commands[0]}: {answer}")
+        return answer
+
+    async def verify(self) -> dict[str, CheckResult]:
+        """The target's checks, by fact id."""
+        run = await asyncio.to_thread(verify, self.environment, self.checks)
+        return {result.id: result for result in run.results}
+
+    def certificate(self, issued: ca.Issued) -> None:
+        """Put a certificate where the target reads it, without telling the target."""
+        assert not isinstance(self.target, AppTarget)
+        combined = isinstance(self.target, HaproxyTarget)
+        files.place_certificate(Path(self.target.certificate), issued, combined)
+
+    def write_unseen(self, texts: Mapping[str, str]) -> None:
+        """Change files on disk and leave their time stamps, so that only their content gives it away."""
+        for name, text in texts.items():
+            path = self.directory / name
+            stamp = path.stat()
+            path.write_text(text)
+            os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))

@@ -1,0 +1,175 @@
+"""Faults of the environment itself: whoever cannot look must say so, and neither pass nor fail."""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scaling_guide.lab.proof.matrix import Fault
+from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.record import Probe
+from scaling_guide.verify.check import Check
+from scaling_guide.verify.run import verify
+
+Progress = Callable[[str], None]
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
+_FILES = frozenset({Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST})
+_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME})
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accepts, reads, and never answers."""
+    with contextlib.suppress(ConnectionError):
+        while await reader.read(65536):
+            pass
+    writer.close()
+
+
+async def _hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accepts and closes at once."""
+    writer.close()
+
+
+async def _truncates(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Begins an answer and closes in the middle of it."""
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\nActive conn")
+    writer.close()
+
+
+async def _babbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Speaks another protocol."""
+    writer.write(b"\x00\x01SSH-2.0-nonsense\r\n" * 3)
+    writer.close()
+
+
+LIARS: Mapping[str, Handler] = {
+    "accepted and never answered": _silent,
+    "closed at once": _hangs_up,
+    "reply truncated": _truncates,
+    "another protocol": _babbles,
+}
+
+
+async def run_faults(environment: Environment, checks: Sequence[Check], progress: Progress) -> list[Fault]:
+    """Every fault, all at once: they use stand-ins beside the lab and leave the lab alone."""
+    jobs = [
+        _fault(name, target, broken, probes, environment, checks)
+        for target in environment.targets.values()
+        for name, broken, probes in _faults_of(target)
+    ]
+    faults = await asyncio.gather(*jobs)
+    for fault in faults:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
+        progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
+    return [fault for fault in faults if fault.outcomes]
+
+
+Broken = Callable[[Target], AbstractAsyncContextManager[Target]]
+
+
+def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
+    """Name, how to break, and the probes that are hit, of each fault of a target."""
+    faults: list[tuple[str, Broken, frozenset[Probe]]] = [
+        ("port closed", _elsewhere, _NETWORK),
+        *((name, _liar(handler), _NETWORK) for name, handler in LIARS.items()),
+        ("no such host", _replaced(host="docker://no-such-container"), _FILES),
+        ("ssh refused", _replaced(host="ssh://127.0.0.1:1"), _FILES),
+    ]
+    if isinstance(target, HaproxyTarget):
+        faults += [
+            (
+                "socket gone",
+                _replaced(operator_socket="/nonexistent.sock", master_socket="/nonexistent.sock"),
+                _SOCKETS,
+            ),
+            *((f"socket {name}", _socket_liar(handler), _SOCKETS) for name, handler in LIARS.items()),
+        ]
+    return faults
+
+
+async def _fault(
+    name: str,
+    target: Target,
+    broken: Broken,
+    probes: frozenset[Probe],
+    environment: Environment,
+    checks: Sequence[Check],
+) -> Fault:
+    begun = time.monotonic()
+    async with broken(target) as instead:
+        hit = [
+            replace(check, target=instead)
+            for check in checks
+            if check.target.id == target.id and check.fact.probe in probes
+        ]
+        elsewhere = environment.model_copy(update={"targets": {**environment.targets, target.id: instead}})
+        run = await asyncio.to_thread(verify, elsewhere, hit)
+    outcomes = dict(Counter(str(row.outcome) for row in run.results))
+    used = tuple(sorted({str(check.fact.probe) for check in hit}))
+    return Fault(name, target.id, used, outcomes, round(time.monotonic() - begun, 3))
+
+
+def _copy(target: Target, **update: Any) -> Target:
+    copied = target.model_copy(update=update)
+    copied._id = target.id
+    return copied
+
+
+def _replaced(**update: Any) -> Broken:
+    @asynccontextmanager
+    async def broken(target: Target) -> AsyncIterator[Target]:
+        yield _copy(target, **update)
+
+    return broken
+
+
+@asynccontextmanager
+async def _elsewhere(target: Target) -> AsyncIterator[Target]:
+    """An address at which nobody listens."""
+    yield _copy(target, address=_spare(target, 250))
+
+
+def _spare(target: Target, last: int) -> str:
+    """An address of the lab that no server has."""
+    return f"{target.address.rpartition('.')[0]}.{last}"
+
+
+def _liar(handler: Handler) -> Broken:
+    """A server of ours in the target's place, on all of its ports."""
+
+    @asynccontextmanager
+    async def broken(target: Target) -> AsyncIterator[Target]:
+        address = _spare(target, 200 + list(LIARS.values()).index(handler) * 10 + _number(target))
+        ports = {port for name in ("https", "http", "status") if (port := getattr(target, name, None))}
+        async with contextlib.AsyncExitStack() as stack:
+            for port in ports:
+                await stack.enter_async_context(await asyncio.start_server(handler, address, port))
+            yield _copy(target, address=address)
+
+    return broken
+
+
+def _number(target: Target) -> int:
+    """A digit of its own for each target of the lab."""
+    last = int(target.address.rpartition(".")[2])
+    return last % 10 + (5 if isinstance(target, NginxTarget) else 0) + (3 if last >= 30 else 0)
+
+
+def _socket_liar(handler: Handler) -> Broken:
+    @asynccontextmanager
+    async def broken(target: Target) -> AsyncIterator[Target]:
+        with tempfile.TemporaryDirectory(prefix="sg-") as directory:
+            path = str(Path(directory) / "s")
+            async with await asyncio.start_unix_server(handler, path):
+                yield _copy(target, operator_socket=path, master_socket=path)
+
+    return broken

@@ -1,0 +1,185 @@
+"""The kill matrix: for every check, the mutants that should turn it red, and what they did."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from scaling_guide.model.guide import Guide
+from scaling_guide.verify.check import CheckResult
+from scaling_guide.verify.outcome import Outcome
+
+SCHEMA = 1
+_QUIET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What a mutant did.
+
+    `landed` says that the breakage came about, `change` what it was and `reason` why it did not. `red` are
+    the facts that failed, `upset` those that were neither green nor red. `only` holds when exactly the
+    expected checks went red; `restored` when they were green again afterwards.
+    """
+
+    id: str
+    target: str
+    expected: frozenset[str]
+    landed: bool
+    change: str = ""
+    reason: str = ""
+    red: frozenset[str] = frozenset()
+    upset: frozenset[str] = frozenset()
+    found: str = ""
+    restored: bool = False
+    seconds: float = 0.0
+
+    @property
+    def only(self) -> bool:
+        """Whether exactly the expected checks went red, and nothing else was disturbed."""
+        return self.landed and self.red == self.expected and not self.upset
+
+    @property
+    def killed(self) -> bool:
+        return self.only and self.restored
+
+
+def judged(kill: Kill, results: Iterable[CheckResult]) -> Kill:
+    """`kill` with what the checks said while the breakage was there."""
+    rows = list(results)
+    red = frozenset(row.id for row in rows if row.outcome is Outcome.FAIL)
+    upset = frozenset(row.id for row in rows if row.outcome not in {*_QUIET, Outcome.FAIL})
+    found = next((row.message for row in rows if row.id in kill.expected and row.id in red), "")
+    return replace(kill, red=red, upset=upset, found=found)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A line that was left out, the checks that noticed, and whether the server refused to run without it."""
+
+    target: str
+    file: str
+    line: int
+    text: str
+    refused: bool
+    noticed_by: tuple[str, ...]
+
+    @property
+    def unnoticed(self) -> bool:
+        return not self.refused and not self.noticed_by
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the environment itself, and the outcomes of the checks that it hit."""
+
+    id: str
+    target: str
+    probes: tuple[str, ...]
+    outcomes: dict[str, int]
+    seconds: float
+
+    @property
+    def honest(self) -> bool:
+        """Whether no check that the fault hit claimed to know anything."""
+        return bool(self.outcomes) and not self.outcomes.keys() & {Outcome.PASS, Outcome.FAIL}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The whole proof run. `checks` are the names (fact@target) that had to be proven."""
+
+    checks: tuple[str, ...]
+    kills: tuple[Kill, ...]
+    deletions: tuple[Deletion, ...]
+    faults: tuple[Fault, ...]
+    started: str
+    finished: str
+    seconds: float
+    healthy: bool
+
+    def kills_of(self, name: str) -> tuple[Kill, ...]:
+        """The mutants that were to turn the check `fact@target` red."""
+        fact, _, target = name.partition("@")
+        return tuple(kill for kill in self.kills if kill.target == target and fact in kill.expected)
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Checks that no mutant was shown to turn red."""
+        return tuple(name for name in self.checks if not any(kill.killed for kill in self.kills_of(name)))
+
+    @property
+    def survivors(self) -> tuple[Kill, ...]:
+        """Mutants that did not land, were not noticed, or disturbed other checks."""
+        return tuple(kill for kill in self.kills if not kill.killed)
+
+    @property
+    def holds(self) -> bool:
+        """Whether all checks are proven, all mutants killed, all faults told, and the lab left healthy."""
+        honest = all(fault.honest for fault in self.faults)
+        return not self.unproven and not self.survivors and honest and self.healthy
+
+    def document(self) -> dict[str, Any]:
+        """The proof as plain JSON values, the content of `kill-matrix.json`."""
+        killed = sum(1 for kill in self.kills if kill.killed)
+        return {
+            "schema": SCHEMA,
+            "started": self.started,
+            "finished": self.finished,
+            "seconds": round(self.seconds, 1),
+            "checks": [
+                {"id": name, "mutants": [_kill_row(kill) for kill in self.kills_of(name)]}
+                for name in self.checks
+            ],
+            "deletions": [asdict(deletion) for deletion in self.deletions],
+            "faults": [{**asdict(fault), "honest": fault.honest} for fault in self.faults],
+            "totals": {
+                "checks": len(self.checks),
+                "proven": len(self.checks) - len(self.unproven),
+                "mutants": len(self.kills),
+                "killed": killed,
+            },
+        }
+
+
+def _kill_row(kill: Kill) -> dict[str, Any]:
+    return {
+        "id": kill.id,
+        "landed": kill.landed,
+        "red": bool(kill.red),
+        "only": kill.only,
+        "restored": kill.restored,
+        "seconds": round(kill.seconds, 3),
+        "change": kill.change,
+        "found": kill.found,
+        "reason": kill.reason,
+    }
+
+
+def complaints(proof: Proof, guide: Guide) -> list[str]:
+    """What keeps the proof from holding, each with its repair."""
+    lines = []
+    for name in proof.unproven:
+        fact = guide.facts[name.partition("@")[0]]
+        if not proof.kills_of(name):
+            lines.append(
+                f"{fact.at} {name}: no mutant; render it in a template or name `mutations` that break it"
+            )
+        else:
+            lines.append(
+                f"{fact.at} {name}: no mutant turned it red; the check cannot fail or looks elsewhere"
+            )
+    for kill in proof.survivors:
+        if not kill.landed:
+            lines.append(f"{kill.target}: `{kill.id}` did not land: {kill.reason}")
+        elif not kill.only:
+            seen = ", ".join(sorted(kill.red | kill.upset)) or "nothing"
+            wanted = ", ".join(sorted(kill.expected))
+            lines.append(f"{kill.target}: `{kill.id}` disturbed {seen}, expected {wanted}; see `seen_by`")
+        else:
+            lines.append(f"{kill.target}: `{kill.id}` was still red after it was mended")
+    for fault in proof.faults:
+        if not fault.honest:
+            lines.append(f"{fault.target}: {fault.id}: {fault.outcomes}; a check claimed to know")
+    if not proof.healthy:
+        lines.append("the lab was not green after the proof")
+    return lines

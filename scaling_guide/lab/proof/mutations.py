@@ -1,0 +1,281 @@
+"""Named mutations: the ways in which load balancers break in real life, brought about in the lab."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from scaling_guide.lab import ca
+from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.model.environments import HaproxyTarget, NginxTarget
+from scaling_guide.model.record import System
+
+Applied = Callable[[Bench], AbstractAsyncContextManager[str]]
+
+N, H, A = System.NGINX, System.HAPROXY, System.APP
+
+_WEAK = "ECDHE-ECDSA-AES128-SHA"
+
+
+# ---------------------------------------------------------------------------------------- edited files
+
+
+def edited(*edits: tuple[str, str]) -> Applied:
+    """The target's file with each pattern replaced, and reloaded."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.put({name: _edit(text, edits) for name, text in bench.pristine.items()})
+        yield "; ".join(replacement or f"without {pattern}" for pattern, replacement in edits)
+
+    return applied
+
+
+def _edit(text: str, edits: tuple[tuple[str, str], ...]) -> str:
+    for pattern, replacement in edits:
+        text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+        if not count:
+            raise DidNotLand(f"nothing in the file matches {pattern}")
+    return text
+
+
+def _without(*patterns: str) -> Applied:
+    return edited(*((rf"^ *{pattern}\n", "") for pattern in patterns))
+
+
+@asynccontextmanager
+async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
+    """The file changes after the last reload: what `nginx -T` prints is not what runs."""
+    await bench.restore()
+    path = bench.directory / next(iter(bench.pristine))
+    stamp = path.stat()
+    path.write_text(bench.pristine[path.name] + "# edited by hand\n")
+    yield f"{path.name} changed and not reloaded"
+    path.write_text(bench.pristine[path.name])
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+@asynccontextmanager
+async def config_invalid(bench: Bench) -> AsyncIterator[str]:
+    """The file on disk would not start, and nobody has tried."""
+    await bench.restore()
+    name, text = next(iter(bench.pristine.items()))
+    bench.write_unseen({name: text + "no_such_directive on;\n"})
+    yield "no_such_directive on;"
+    bench.write_unseen({name: text})
+
+
+@asynccontextmanager
+async def reload_failed(bench: Bench) -> AsyncIterator[str]:
+    """A reload was refused, the file was put right, and the old worker serves on."""
+    await bench.restore()
+    name, text = next(iter(bench.pristine.items()))
+    bench.write_unseen({name: text + "no_such_directive on\n"})
+    try:
+        await bench.take_effect()
+    except Exception as error:
+        refusal = str(error)
+    else:
+        raise DidNotLand("the reload was not refused")
+    bench.write_unseen({name: text})
+    yield refusal
+    await bench.take_effect()
+
+
+@asynccontextmanager
+async def algorithm_not_reloaded(bench: Bench) -> AsyncIterator[str]:
+    """The process runs another algorithm than the file says, and the file looks older than the process."""
+    await bench.restore()
+    await bench.put(bench.rendered({"haproxy-algorithm": "leastconn"}))
+    bench.write_unseen(bench.pristine)
+    yield "balance leastconn runs, the file says otherwise"
+    await bench.take_effect()
+    bench.current = bench.pristine
+
+
+# ------------------------------------------------------------------------------------------- run time
+
+
+def admin(do: str, undo: str, until: str = "") -> Applied:
+    """A command on HAProxy's admin socket, for both backends, and its inverse."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        await bench.admin(do)
+        yield do
+        await bench.admin(undo)
+        await _all_up(bench)
+
+    return applied
+
+
+async def _all_up(bench: Bench) -> None:
+    """Wait until every server is up and checked again; a drained server needs a check or two."""
+    async with asyncio.timeout(15):
+        while True:
+            rows = [line.split(",") for line in (await bench.admin("show stat")).splitlines()]
+            servers = [row for row in rows if row[0].startswith("app") and row[1].startswith("app-")]
+            if servers and all(row[17] == "UP" and row[36].startswith(("L7OK", "* L7OK")) for row in servers):
+                return
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
+    """More clients came than worker_connections allows. The counter outlives reloads, not a restart."""
+    assert isinstance(bench.target, NginxTarget)
+    await bench.put(bench.rendered({"nginx-worker-connections": 24}))
+    held: list[socket.socket] = []
+    try:
+        for _ in range(120):
+            held.append(socket.create_connection((bench.target.address, bench.target.https), timeout=2))
+    except OSError:
+        pass
+    finally:
+        for connection in held:
+            connection.close()
+    await bench.restore()
+    yield f"{len(held)} connections against 24"
+    await bench.order("restart")
+
+
+# --------------------------------------------------------------------------------------- certificates
+
+
+def certificate(days: int = 90, name: str | None = None, intermediate: bool = True, reload: bool = True,
+                weak: bool = False) -> Applied:  # fmt: skip
+    """Another certificate in place of the target's, and the old one back again."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        assert isinstance(bench.target, NginxTarget | HaproxyTarget)
+        paths = [Path(bench.target.certificate), Path(bench.target.certificate).with_suffix(".key")]
+        kept = {path: path.read_bytes() for path in paths if path.exists()}
+        signer = ca.authority(bench.lab.directory("ca"))
+        key = rsa.generate_private_key(65537, 1024) if weak else None
+        bench.certificate(
+            ca.issue(signer, name or bench.environment.site, days, intermediate=intermediate, key=key)
+        )
+        if reload:
+            await bench.take_effect()
+        yield f"a certificate for {name or bench.environment.site}, {days} days"
+        for path, content in kept.items():
+            ca.write_secret(path, content)
+        await bench.take_effect()
+
+    return applied
+
+
+@asynccontextmanager
+async def private_key_readable(bench: Bench) -> AsyncIterator[str]:
+    """The private key can be read by the group."""
+    await bench.restore()
+    target = bench.target
+    assert isinstance(target, NginxTarget | HaproxyTarget)
+    path = Path(target.certificate_key if isinstance(target, NginxTarget) else target.certificate)
+    mode = path.stat().st_mode & 0o777
+    path.chmod(0o640)
+    yield f"{path.name} has mode 640"
+    path.chmod(mode)
+
+
+# ------------------------------------------------------------------------------------- the application
+
+
+@asynccontextmanager
+async def app_draining(bench: Bench) -> AsyncIterator[str]:
+    """An application that was told to drain, and never told to stop draining."""
+    os.kill(bench.pid, signal.SIGUSR1)
+    yield "SIGUSR1"
+    os.kill(bench.pid, signal.SIGUSR2)
+
+
+def app_fault(line: str) -> Applied:
+    """The application started with a fault built in."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
+        yield line
+        await bench.restore()
+
+    return applied
+
+
+MUTATIONS: dict[tuple[str, System], Applied] = {
+    ("config-invalid", N): config_invalid,
+    ("config-invalid", H): config_invalid,
+    ("reload-forgotten", N): reload_forgotten,
+    ("reload-forgotten", H): reload_forgotten,
+    ("reload-failed", H): reload_failed,
+    ("algorithm-not-reloaded", H): algorithm_not_reloaded,
+    ("connections-exhausted", N): connections_exhausted,
+    ("runtime-maxconn", H): admin("set maxconn global 100", "set maxconn global 8000"),
+    ("weight-zero", H): admin("set weight app/app-1 0%", "set weight app/app-1 100%"),
+    ("weight-half", H): admin("set weight app/app-1 50%", "set weight app/app-1 100%"),
+    ("server-drained", H): admin("set server app/app-1 state drain", "set server app/app-1 state ready"),
+    ("server-maintenance", H): admin("set server app/app-1 state maint", "set server app/app-1 state ready"),
+    ("server-missing", N): _without(r"server 127\.[0-9.]+3:8000 .*"),
+    ("server-missing", H): _without(r"server app-3 .*"),
+    ("server-down", N): edited((r"(server 127\.[0-9.]+3:8000 .*);", r"\1 down;")),
+    ("check-tcp-only", H): _without(r"option httpchk", r"http-check send .*", r"http-check expect .*"),
+    ("forwarded-for-appended", H): edited(
+        (r"http-request set-header X-Forwarded-For .*", "option forwardfor")
+    ),
+    ("forwarded-proto-missing", H): _without(r"http-request set-header X-Forwarded-Proto .*"),
+    ("redirect-to-http", N): edited((r"(return 308) https://", r"\1 http://")),
+    ("redirect-to-http", H): edited((r"location https://", "location http://")),
+    ("hsts-missing-on-errors", N): edited((r"(add_header Strict-Transport-Security .*) always;", r"\1;")),
+    ("hsts-missing-on-errors", H): edited(
+        (r"http-after-response (set-header Strict.*) if .*", r"http-response \1 if { status 200 }")
+    ),
+    ("tls11-enabled", N): edited(
+        (r"ssl_protocols .*;", "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3;"),
+        (r"(ssl_ciphers [^;]*);", rf"\1:{_WEAK}:@SECLEVEL=0;"),
+    ),
+    ("tls11-enabled", H): edited(
+        (r"ssl-min-ver TLSv1.2", "ssl-min-ver TLSv1.1"),
+        (r"(ssl-default-bind-ciphers .*)", rf"\1:{_WEAK}:@SECLEVEL=0"),
+    ),
+    ("weak-cipher", N): edited((r"(ssl_ciphers [^;]*);", rf"\1:{_WEAK};")),
+    ("weak-cipher", H): edited((r"(ssl-default-bind-ciphers .*)", rf"\1:{_WEAK}")),
+    ("alpn-lost", N): edited((r" ssl http2;", " ssl;")),
+    ("alpn-lost", H): edited((r"alpn h2,http/1.1", "alpn http/1.1")),
+    ("default-certificate", N): edited(
+        (r"server_name _;\n( *)ssl_reject_handshake on;",
+         r"server_name _;\n\1ssl_certificate tls/app.lab.test.pem;"
+         r"\n\1ssl_certificate_key tls/app.lab.test.key;")
+    ),
+    ("default-certificate", H): edited((r" strict-sni", "")),
+    ("certificate-expired", N): certificate(days=-3),
+    ("certificate-expired", H): certificate(days=-3),
+    ("certificate-short", N): certificate(days=29),
+    ("certificate-short", H): certificate(days=29),
+    ("certificate-long", N): certificate(days=398),
+    ("certificate-long", H): certificate(days=398),
+    ("certificate-wrong-name", N): certificate(name="other.lab.test"),
+    ("certificate-wrong-name", H): certificate(name="other.lab.test"),
+    ("certificate-weak-key", N): certificate(weak=True),
+    ("certificate-weak-key", H): certificate(weak=True),
+    ("certificate-not-reloaded", N): certificate(reload=False),
+    ("certificate-not-reloaded", H): certificate(reload=False),
+    ("intermediate-missing", N): certificate(intermediate=False),
+    ("intermediate-missing", H): certificate(intermediate=False),
+    ("private-key-readable", N): private_key_readable,
+    ("private-key-readable", H): private_key_readable,
+    ("sticky-cookie-bare", H): edited((r" httponly secure", "")),
+    ("sticky-cookie-dynamic", H): edited((r" cookie app-([0-9])$", r" cookie 127.0.0.3\1:8000")),
+    ("sticky-lost", H): edited((r"^( *)cookie SRV", r"\1ignore-persist if TRUE\n\1cookie SRV")),
+    ("app-draining", A): app_draining,
+    ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
+    ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),
+    ("app-old-version", A): app_fault("APP_VERSION=0.9"),
+}  # fmt: skip

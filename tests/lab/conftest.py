@@ -1,0 +1,64 @@
+"""A lab of the tests' own, which is down again afterwards."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import Lab, lab
+from scaling_guide.lab.waiting import pauses
+
+# two numbers for each worker of a run in parallel
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+NUMBER = 77 + 2 * WORKER
+
+
+def processes_of(where: Lab) -> list[str]:
+    """Every living process that works in the directory of a lab or names it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+            works_there = process.cwd().startswith(f"{where.root}/") or process.cwd() == str(where.root)
+            if process.status() != psutil.STATUS_ZOMBIE and (works_there or str(where.root) in command):
+                found.append(f"{process.pid} {command}")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def gone_within(where: Lab, seconds: float) -> list[str]:
+    """What still runs of a lab when it had that much time to end; nothing, as soon as nothing does."""
+    left = processes_of(where)
+    for pause in pauses(seconds):
+        if not left:
+            break
+        time.sleep(pause)
+        left = processes_of(where)
+    return left
+
+
+def _own_lab(number: int) -> Iterator[Lab]:
+    where = lab(number)
+    lifecycle.down(number)
+    shutil.rmtree(where.root, ignore_errors=True)
+    where.claim()
+    yield where
+    lifecycle.down(number)
+    shutil.rmtree(where.root, ignore_errors=True)
+
+
+@pytest.fixture
+def where() -> Iterator[Lab]:
+    """A lab that is down, with an empty directory."""
+    yield from _own_lab(NUMBER)
+
+
+@pytest.fixture
+def beside() -> Iterator[Lab]:
+    """A second such lab."""
+    yield from _own_lab(NUMBER + 1)

@@ -1,0 +1,168 @@
+"""Small fleets for the tests, named on the command line of a supervisor as `tests.lab.fleets:<function>`."""
+
+import sys
+from typing import TypeVar
+
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.ports import Bind
+from scaling_guide.lab.server import Server
+from scaling_guide.lab.servers import app, haproxy, nginx
+from scaling_guide.model.environments import AppTarget, HaproxyTarget, NginxTarget
+
+T = TypeVar("T", AppTarget, NginxTarget, HaproxyTarget)
+
+SITE = "app.lab.test"
+SETTINGS = "APP_KEEP_ALIVE=75s\nAPP_DRAIN=200ms\nAPP_SHUTDOWN=5s\nAPP_REQUEST_TIMEOUT=1s\n"
+
+NGINX_CONF = """
+worker_processes 2;
+pid {root}/nginx/nginx.pid;
+error_log {root}/logs/nginx-error.log notice;
+events {{}}
+http {{
+    client_body_temp_path {root}/nginx/body;
+    proxy_temp_path {root}/nginx/proxy;
+    fastcgi_temp_path {root}/nginx/fastcgi;
+    uwsgi_temp_path {root}/nginx/uwsgi;
+    scgi_temp_path {root}/nginx/scgi;
+    access_log off;
+    server {{
+        listen {net}.20:8443 ssl;
+        listen {net}.20:8080;
+        listen {net}.20:8081;
+        ssl_certificate {root}/nginx/tls/app.pem;
+        ssl_certificate_key {root}/nginx/tls/app.key;
+        return 200 "one\\n";
+    }}
+}}
+"""
+
+HAPROXY_CFG = """
+global
+    max-spread-checks 20
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+frontend web
+    bind {net}.21:8080
+    bind {net}.21:8404
+    bind {net}.21:8443 ssl crt {root}/haproxy/tls/app.pem
+    default_backend app
+backend app
+    option httpchk GET /readyz
+    server app-1 {net}.31:8000 check inter 100ms
+    server app-2 {net}.32:8000 check inter 100ms
+"""
+
+
+def named(target: T, name: str) -> T:
+    """The target with the id that its environment would give it."""
+    target._id = name
+    return target
+
+
+def app_target(where: Lab, number: int = 1) -> AppTarget:
+    return named(AppTarget(system="app", address=f"{where.net}.3{number}"), f"app-{number}")
+
+
+def nginx_target(where: Lab) -> NginxTarget:
+    home = where.directory("nginx")
+    return named(
+        NginxTarget(
+            system="nginx",
+            version="1.22",
+            address=f"{where.net}.20",
+            https=8443,
+            http=8080,
+            status=8081,
+            directory=str(home),
+            config=f"{home}/nginx.conf",
+            pid_file=f"{home}/nginx.pid",
+            logs=f"{where.root}/logs",
+            certificate=f"{home}/tls/app.pem",
+            certificate_key=f"{home}/tls/app.key",
+        ),
+        "nginx",
+    )
+
+
+def haproxy_target(where: Lab) -> HaproxyTarget:
+    home = where.directory("haproxy")
+    return named(
+        HaproxyTarget(
+            system="haproxy",
+            version="2.6",
+            address=f"{where.net}.21",
+            https=8443,
+            http=8080,
+            stats=8404,
+            directory=str(home),
+            config=f"{home}/haproxy.cfg",
+            certificate=f"{home}/tls/app.pem",
+            operator_socket=f"{home}/operator.sock",
+            admin_socket=f"{home}/admin.sock",
+            master_socket=f"{home}/master.sock",
+        ),
+        "haproxy",
+    )
+
+
+def app_server(where: Lab, number: int = 1) -> Server:
+    return app.server(where, app_target(where, number), lambda: {"app.env": SETTINGS})
+
+
+def nginx_server(where: Lab, needs: tuple[str, ...] = ()) -> Server:
+    text = NGINX_CONF.format(root=where.root, net=where.net)
+    return nginx.server(where, nginx_target(where), SITE, lambda: {"nginx.conf": text}, needs)
+
+
+def haproxy_server(where: Lab, needs: tuple[str, ...] = ()) -> Server:
+    text = HAPROXY_CFG.format(root=where.root, net=where.net)
+    return haproxy.server(where, haproxy_target(where), SITE, lambda: {"haproxy.cfg": text}, needs)
+
+
+def script(name: str, text: str, *binds: Bind, needs: tuple[str, ...] = ()) -> Server:
+    """A server that is a few lines of Python."""
+    return Server(name, (sys.executable, "-I", "-S", "-c", text), binds, needs)
+
+
+LISTEN = """
+import signal, socket, sys
+listening = [socket.create_server((ip, port)) for ip, port in {binds!r}]
+signal.pause()
+"""
+
+
+def listener(name: str, *binds: Bind, needs: tuple[str, ...] = ()) -> Server:
+    """A server that listens, and nothing else."""
+    return script(name, LISTEN.format(binds=[tuple(bind) for bind in binds]), *binds, needs=needs)
+
+
+# ------------------------------------------------------------------------------------------------- fleets
+
+
+def real(where: Lab, tier: str) -> list[Server]:
+    """Two load balancers in front of one application, with small configurations."""
+    return [nginx_server(where, ("app-1",)), haproxy_server(where, ("app-1",)), app_server(where)]
+
+
+def light(where: Lab, tier: str) -> list[Server]:
+    """One server that starts in no time."""
+    return [listener("light", Bind(f"{where.net}.40", 8000))]
+
+
+def failing(where: Lab, tier: str) -> list[Server]:
+    """One server that is fine and one that complains and ends."""
+    complaint = "print('no room for the index', flush=True); raise SystemExit(3)"
+    broken = script("broken", complaint, Bind(f"{where.net}.41", 8000), needs=("light",))
+    return [*light(where, tier), broken]
+
+
+def hanging(where: Lab, tier: str) -> list[Server]:
+    """One server that is fine and one that never listens."""
+    return [
+        *light(where, tier),
+        script("mute", "import signal; signal.pause()", Bind(f"{where.net}.41", 8000)),
+    ]
