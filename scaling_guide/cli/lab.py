@@ -1,5 +1,9 @@
 """`guide lab`: the reference environment."""
 
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +12,12 @@ from rich.table import Table
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
 from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import lab
+from scaling_guide.lab.proof.bench import DidNotLand
+from scaling_guide.lab.proof.matrix import complaints
+from scaling_guide.lab.proof.run import prove
 from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.verify.reports import replace_file
 
 app = typer.Typer(
     help="The reference environment: real servers on loopback, from the files that the pages show."
@@ -78,6 +87,38 @@ def start(server: Server, number: Number = None) -> None:
 def reload(server: Server, number: Number = None) -> None:
     """Reload a server's configuration, confirmed by the server's own word."""
     _order("reload", server, number)
+
+
+@app.command()
+def mutate(
+    out_dir: Annotated[Path, typer.Option("--out", help="where kill-matrix.json goes")] = Path("build/proof"),
+    number: Number = None,
+) -> None:
+    """Break every documented fact in the running lab, and show that exactly its check goes red.
+
+    Exit code 1 when a check is not proven, a mutant survives, or a fault of the environment is taken for an
+    answer.
+    """
+    root = project.root()
+    guide = project.guide(number)
+    environment = project.environment(guide, "lab")
+    say = partial(errors.print, style="dim", highlight=False, markup=False)
+    try:
+        proof = asyncio.run(prove(guide, environment, lab(number), say))
+    except DidNotLand as error:
+        errors.print(f"error: {error}", markup=False, highlight=False)
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from None
+    (root / out_dir).mkdir(parents=True, exist_ok=True)
+    replace_file(root / out_dir / "kill-matrix.json", json.dumps(proof.document(), indent=1) + "\n")
+    for line in complaints(proof, guide):
+        out.print(line, markup=False, highlight=False)
+    totals = proof.document()["totals"]
+    summary = (
+        f"{totals['proven']} of {totals['checks']} checks proven, "
+        f"{totals['killed']} of {totals['mutants']} mutants killed, {proof.seconds:.0f} s"
+    )
+    out.print(summary, style="bold green" if proof.holds else "bold red", highlight=False)
+    raise typer.Exit(ExitCode.VERIFIED if proof.holds else ExitCode.DRIFT)
 
 
 def _order(operation: str, server: str, number: int | None) -> None:

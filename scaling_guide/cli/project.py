@@ -23,7 +23,7 @@ def root() -> Path:
 
 
 def guide(number: int | None = None) -> Guide:
-    """The guide of this checkout, its lab environment filled in for lab `number`. Exits with 1 on problems."""
+    """The guide of this checkout, its lab filled in for lab `number`. Exits with 1 on problems."""
     try:
         return load(root() / "data", lab(number).variables)
     except Invalid as invalid:

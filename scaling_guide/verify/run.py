@@ -53,7 +53,7 @@ class Run:
 
 
 class Observations:
-    """The observations of a run. Each source of each target is looked at once, and once more for each retry."""
+    """The observations of a run: each source of each target once, and once more for each retry."""
 
     def __init__(
         self, environment: Environment, known: Mapping[Need, Result], retries: int = 0, live: bool = True
