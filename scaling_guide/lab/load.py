@@ -32,7 +32,7 @@ class Load:
     """What to send: one request each `1 / per_second` seconds, for `seconds`.
 
     The load goes on after that until it is told to stop, at most `seconds_at_most`. It counts as established
-    after `lead` seconds. `timeout` bounds each request, in seconds. The nth POST carries the id `<orders>-<n>`.
+    after `lead` seconds. `timeout` bounds each request, in seconds. POSTs carry the ids `<orders>-0`, ...
     Raises ValueError for a load that is too much.
     """
 
@@ -108,13 +108,15 @@ async def run(load: Load, stop: asyncio.Event, established: Callable[[], None] =
     """
     client, count, began = Client(load.site, load.timeout), _Count(), time.monotonic()
     under_way: set[asyncio.Task[None]] = set()
-    lead_requests = math.ceil(load.per_second * load.lead)
-    for number in range(math.ceil(load.per_second * load.seconds_at_most)):
+    lead, least, most = (
+        round(load.per_second * seconds) for seconds in (load.lead, load.seconds, load.seconds_at_most)
+    )
+    for number in range(most):
         due = began + number / load.per_second
         await asyncio.sleep(max(0, due - time.monotonic()))
-        if number == lead_requests:
+        if number == lead:
             established()
-        if stop.is_set() and due - began >= load.seconds:
+        if stop.is_set() and number >= least:
             break
         task = asyncio.create_task(_send(client, load, number, due, count))
         under_way.add(task)

@@ -77,7 +77,7 @@ def test_without_a_loss_there_is_no_window() -> None:
 
 
 def test_a_request_that_waits_behind_a_stalled_server_counts_its_wait() -> None:
-    """A client that waited for each answer before the next request would see one slow request, not a third."""
+    """A client that waited for each answer before the next request would see one slow request."""
     numbers, free = count(), asyncio.Lock()
 
     async def stall_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
