@@ -1,0 +1,118 @@
+"""One fact held against one target: every way it can end."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from scaling_guide.model.environments import Waiver
+from scaling_guide.verify.check import Check, checks_of, judge
+from scaling_guide.verify.outcome import Outcome
+from tests.verify.records import SETTING, TODAY, make_fact
+
+
+def test_a_met_expectation_passes_and_says_what_was_found(check, found):
+    result = judge(check, [found(3)], TODAY)
+    assert (result.outcome, result.expected, result.found) == (Outcome.PASS, "at least 2", "3")
+
+
+def test_a_failure_names_setting_expected_found_target_page_and_place(check, found):
+    result = judge(check, [found(1)], TODAY)
+    assert result.outcome is Outcome.FAIL
+    assert result.message == f"lb: {SETTING} is 1, expected at least 2"
+    assert result.page == "load-balancing/configuration/#retries"
+    assert result.source == {"file": ".", "line": 1}
+    assert "haproxy.cfg" in result.reproduce
+
+
+@pytest.mark.parametrize("outcome", ["unreachable", "timeout", "unsupported", "error"])
+def test_a_look_that_failed_is_neither_pass_nor_fail(check, failure, outcome):
+    result = judge(check, [failure(outcome)], TODAY)
+    assert result.outcome == outcome
+    assert result.found is None
+
+
+def test_an_expected_absence_is_not_proven_by_a_dead_transport(environment, failure):
+    fact = make_fact(expect={"absent": None}, when_absent={"because": "why", "witness": "defaults > mode"})
+    check = Check(fact, environment.targets["lb"], environment)
+    assert judge(check, [failure("unreachable")], TODAY).outcome is Outcome.UNREACHABLE
+
+
+def test_an_expected_absence_needs_its_witness(environment, found):
+    fact = make_fact(
+        setting="global > nosplice",
+        expect={"absent": None},
+        when_absent={"because": "why", "witness": "global > maxconn"},
+    )
+    check = Check(fact, environment.targets["lb"], environment)
+    assert judge(check, [found(**{"global > maxconn": 100})], TODAY).outcome is Outcome.PASS
+    assert judge(check, [found()], TODAY).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("gate", "running", "outcome"),
+    [
+        ({"since": "2.8"}, "2.6.12", Outcome.NOT_APPLICABLE),
+        ({"since": "2.6"}, "2.6.12", Outcome.PASS),
+        ({"until": "2.6"}, "2.6.12", Outcome.NOT_APPLICABLE),
+        ({"until": "2.7"}, "2.6.12", Outcome.PASS),
+        ({"since": "2.10"}, "2.9.1", Outcome.NOT_APPLICABLE),
+    ],
+)
+def test_a_fact_applies_to_the_version_that_runs(environment, found, gate, running, outcome):
+    check = Check(make_fact(**gate), environment.targets["lb"], environment)
+    assert judge(check, [found(version=running)], TODAY).outcome is outcome
+
+
+def test_a_retry_that_passes_is_flaky_and_says_how_often_it_failed(check, found):
+    result = judge(check, [found(1), found(1), found(2)], TODAY)
+    assert (result.outcome, result.attempts) == (Outcome.FLAKY, 3)
+    assert result.message.startswith("flaky 2/3: lb:")
+
+
+def test_a_retry_that_fails_again_is_a_failure(check, found):
+    assert judge(check, [found(1), found(1)], TODAY).outcome is Outcome.FAIL
+
+
+YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("expires", "value", "outcome"),
+    [
+        (None, 2, Outcome.PASS),
+        (None, 1, Outcome.FAIL),
+        (TOMORROW, 2, Outcome.PASS),
+        (TOMORROW, 1, Outcome.WAIVED),
+        (TODAY, 1, Outcome.WAIVED),
+        (YESTERDAY, 2, Outcome.PASS),
+        (YESTERDAY, 1, Outcome.FAIL),
+        (None, None, Outcome.UNREACHABLE),
+        (TOMORROW, None, Outcome.UNREACHABLE),
+        (YESTERDAY, None, Outcome.UNREACHABLE),
+    ],
+)
+def test_a_waiver_covers_drift_until_it_expires_and_never_a_failed_look(
+    check, found, failure, expires, value, outcome
+):
+    waived = check if expires is None else _waived(check, expires)
+    result = judge(waived, [failure("unreachable") if value is None else found(value)], TODAY)
+    assert result.outcome is outcome
+
+
+def test_a_waiver_for_another_target_covers_nothing(check, found):
+    assert judge(_waived(check, TOMORROW, target="app-1"), [found(1)], TODAY).outcome is Outcome.FAIL
+
+
+def test_an_expired_waiver_is_named_in_the_failure(check, found):
+    assert "waiver expired" in judge(_waived(check, YESTERDAY), [found(1)], TODAY).message
+
+
+def _waived(check: Check, expires: date, target: str = "lb") -> Check:
+    waiver = Waiver(check="retries", target=target, reason="known", owner="ops", expires=expires)
+    return replace(check, environment=check.environment.model_copy(update={"waivers": (waiver,)}))
+
+
+def test_a_fact_is_asked_of_every_target_of_its_systems_and_no_other(environment):
+    assert [check.target.id for check in checks_of(environment, make_fact())] == ["lb"]
+    assert [check.target.id for check in checks_of(environment, make_fact(systems=["nginx"]))] == []
