@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from scaling_guide.model.record import Id, Record, Text
+from scaling_guide.model.record import Duration, Id, Record, Text
 from scaling_guide.model.sources import Citation
 from scaling_guide.model.units import Scalar, Unit
 
@@ -44,7 +44,7 @@ class Threshold(Record):
     title: Text
     alert: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")]
     expr: Text
-    hold: Text = Field(alias="for")
+    hold: Duration = Field(alias="for")
     severity: Literal["critical", "warning"]
     topic: Text
     runbook: Id

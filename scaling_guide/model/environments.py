@@ -1,12 +1,12 @@
 """The places that the guide can be held against, and the servers in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from scaling_guide.model.record import Id, Record, System, Text, TierName, Version
+from scaling_guide.model.record import Duration, Id, Port, Record, System, Text, TierName, Version
 
 
 class _Target(Record):
@@ -26,13 +26,13 @@ class AppTarget(_Target):
 
     system: Literal[System.APP]
     version: Version = "1.0"
-    http: int = 8000
+    http: Port = 8000
 
 
 class _LoadBalancer(_Target):
     version: Version
-    https: int = 443
-    http: int = 80
+    https: Port = 443
+    http: Port = 80
     config: Text
     trust: Text | None = None
     certificate: Text
@@ -47,7 +47,7 @@ class NginxTarget(_LoadBalancer):
     directory: Text
     logs: Text
     certificate_key: Text
-    status: int
+    status: Port
     user: Text | None = None
 
 
@@ -60,7 +60,7 @@ class HaproxyTarget(_LoadBalancer):
     operator_socket: Text
     admin_socket: Text
     master_socket: Text
-    stats: int
+    stats: Port
     user: Text | None = None
 
 
@@ -89,7 +89,7 @@ class Environment(Record):
     loopback: bool = False
     example: bool = False
     site: Text
-    deadline: Text = "5s"
+    deadline: Duration = "5s"
     commands: dict[str, Text] = {}
     targets: Annotated[dict[Id, Target], Field(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
@@ -98,6 +98,7 @@ class Environment(Record):
 
     @property
     def name(self) -> str:
+        """The name of its file, which `--env` takes."""
         return self._name
 
     def of(self, *systems: System) -> tuple[Target, ...]:
@@ -107,13 +108,17 @@ class Environment(Record):
     @property
     def placeholders(self) -> Mapping[str, Any]:
         """What facts may leave to the environment: the name in the data to the value here."""
-        return {
-            "{site}": self.site,
-            "{apps}": [f"{app.address}:{app.http}" for app in self.apps],
-            "{app count}": len(self.apps),
-            "{app version}": next((app.version for app in self.apps), None),
-        }
+        return {name: fill(self) for name, fill in PLACEHOLDERS.items()}
 
     @property
     def apps(self) -> tuple[AppTarget, ...]:
+        """The processes of the application, in the order of the file."""
         return tuple(target for target in self.targets.values() if isinstance(target, AppTarget))
+
+
+PLACEHOLDERS: Mapping[str, Callable[[Environment], Any]] = {
+    "{site}": lambda environment: environment.site,
+    "{apps}": lambda environment: [f"{app.address}:{app.http}" for app in environment.apps],
+    "{app count}": lambda environment: len(environment.apps),
+    "{app version}": lambda environment: next((app.version for app in environment.apps), None),
+}

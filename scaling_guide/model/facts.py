@@ -30,9 +30,9 @@ class Fact(Record):
     `{apps}` and the other names of `Environment.placeholders` stand for what the environment says. `use` is
     the value that config files take where the expectation leaves room.
 
-    `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot be
-    derived. `mutations` names the ways in which the lab breaks a fact beyond rendering another value; `seen_by`
-    names other facts that see another value of this one and go red with it.
+    `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot
+    be derived. `mutations` names the ways in which the lab breaks a fact beyond rendering another value;
+    `seen_by` names other facts that see another value of this one and go red with it.
     """
 
     label: Text
@@ -79,19 +79,20 @@ class Fact(Record):
 
     @property
     def operator(self) -> Operator:
+        """The only operator of `expect`."""
         return next(iter(self.expect))
 
     @property
     def tiered(self) -> bool:
         """Whether each tier has a value of its own."""
-        return _is_tiered(self.expect[self.operator])
+        return is_tiered(self.expect[self.operator])
 
     def value(self, tier: TierName) -> Any:
-        """The documented value for `tier`, as written."""
+        """The documented value for `tier`, as written. Raises KeyError where the tier has none."""
         return _for_tier(self.expect[self.operator], tier)
 
     def used(self, tier: TierName) -> Any:
-        """The value that config files take for `tier`, as written."""
+        """The value that config files take for `tier`, as written. Raises KeyError as `value` does."""
         return self.value(tier) if self.use is None else _for_tier(self.use, tier)
 
     def digest(self, tier: TierName) -> str:
@@ -106,22 +107,27 @@ class Fact(Record):
 
     def claim(self, environment: Environment) -> "Claim":
         """What the fact claims about `environment`, with nothing left to fill in."""
-        filled = environment.placeholders
         expectation = self.expectation(environment.tier)
-        value = (
-            filled.get(expectation.value, expectation.value) if isinstance(expectation.value, str) else None
-        )
-        if value is not None:
-            expectation = replace(expectation, value=value)
-        return Claim(self.setting.replace("{site}", environment.site), expectation)
+        if isinstance(expectation.value, str):
+            filled = environment.placeholders.get(expectation.value)
+            if filled is not None:
+                expectation = replace(expectation, value=filled)
+        if expectation.witness is not None:
+            expectation = replace(expectation, witness=_on(environment, expectation.witness))
+        return Claim(_on(environment, self.setting), expectation)
 
 
-def _is_tiered(written: Any) -> bool:
+def _on(environment: Environment, setting: str) -> str:
+    return setting.replace("{site}", environment.site)
+
+
+def is_tiered(written: Any) -> bool:
+    """Whether `written` is a mapping with values for tiers, be it incomplete."""
     return isinstance(written, dict) and set(written) <= set(TIERS)
 
 
 def _for_tier(written: Any, tier: TierName) -> Any:
-    return written[tier] if _is_tiered(written) else written
+    return written[tier] if is_tiered(written) else written
 
 
 @dataclass(frozen=True)

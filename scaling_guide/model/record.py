@@ -5,13 +5,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from scaling_guide.model.problems import Location
+from scaling_guide.model.units import Unit, meaning
+
+
+def _a_duration(text: str) -> str:
+    meaning(text, Unit.DURATION)
+    return text
+
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
-Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)*$", coerce_numbers_to_str=True)]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})*$", coerce_numbers_to_str=True)]
+Duration = Annotated[Text, AfterValidator(_a_duration)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 TierName = Literal["small", "medium", "large"]
 TIERS: tuple[TierName, ...] = ("small", "medium", "large")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import TIERS, Id, Record, System, Text, TierName
+from scaling_guide.model.record import TIERS, Duration, Id, Record, System, Text, TierName
 
 
 class Safety(StrEnum):
@@ -42,7 +42,7 @@ class Step(Record):
     safety: Safety
     system: System | None = None
     wait: Text | None = None
-    wait_at_most: Text | None = None
+    wait_at_most: Duration | None = None
     takes_effect: Text | None = None
 
     @model_validator(mode="after")

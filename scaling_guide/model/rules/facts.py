@@ -146,7 +146,9 @@ def nothing_wrong_to_render(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
         if fact.id in rendered and not wrong_values(fact.expectation("small"), fact.alternatives):
             what = f"{fact.id} has no wrong value that the lab could render"
-            yield problem(fact, "NO_ALTERNATIVE", what, "name other values of the product under `alternatives`")
+            yield problem(
+                fact, "NO_ALTERNATIVE", what, "name other values of the product under `alternatives`"
+            )
 
 
 def template_without_fact(guide: Guide, today: date) -> Iterator[Problem]:
