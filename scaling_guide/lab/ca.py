@@ -74,7 +74,7 @@ def issue(
 
     It is valid for `days` more days; a negative number makes one that expired that many days ago. One with
     less than LIFETIME to go is dated back, like one that was not renewed. Without `intermediate` the chain
-    is the leaf alone, as a server sends it that was given the wrong file. A `key` is made where none is given.
+    is the leaf alone, as a server sends it that was given the wrong file. A `key` is made unless given.
     """
     now = datetime.now(UTC)
     end = now + timedelta(days=days)
@@ -125,7 +125,11 @@ def _new_authority() -> Authority:
 
 
 def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
+    name: str,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    begin: datetime,
+    end: datetime,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

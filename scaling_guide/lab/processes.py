@@ -8,6 +8,8 @@ from signal import SIGKILL, Signals
 
 import psutil
 
+from scaling_guide.lab import watchdog
+
 SAME_START_SECONDS = 1.0
 
 # Runs after setpriv armed the signal. A parent that died before that is told by a changed parent id, so
@@ -25,13 +27,8 @@ def orphan_safe(argv: Sequence[str], signal: Signals) -> tuple[str, ...]:
 
 
 def members(pgid: int) -> list[int]:
-    """The living processes of a group. A zombie holds nothing and does not count."""
-    found = []
-    for pid in psutil.pids():
-        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getpgid(pid) == pgid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                found.append(pid)
-    return found
+    """The living processes of a group."""
+    return watchdog.living().get(pgid, [])
 
 
 def kill_group(pgid: int) -> None:

@@ -27,21 +27,29 @@ def watch(lines: Iterable[str]) -> set[int]:
 def end(groups: set[int]) -> None:
     """Ask the groups to end, and force those that are left after the grace."""
     deadline = time.monotonic() + GRACE_SECONDS
-    left = _signalled(groups, signal.SIGTERM)
-    while left and time.monotonic() < deadline:
+    _signal(groups, signal.SIGTERM)
+    while groups & living().keys() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-        left = _signalled(left, 0)
-    _signalled(left, signal.SIGKILL)
+    _signal(groups & living().keys(), signal.SIGKILL)
 
 
-def _signalled(groups: set[int], number: int) -> set[int]:
-    """The groups that still had a process to receive the signal."""
-    reached = set()
+def living() -> dict[int, list[int]]:
+    """Every process group with its living processes. A zombie holds nothing and does not count."""
+    groups: dict[int, list[int]] = {}
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        # a process may end between the two looks
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/stat") as stat:
+            # the name in parentheses may hold anything; after it come state, parent and group
+            state, _, group = stat.read().rpartition(")")[2].split()[:3]
+            if state != "Z":
+                groups.setdefault(int(group), []).append(int(pid))
+    return groups
+
+
+def _signal(groups: set[int], number: int) -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, number)
-            reached.add(group)
-    return reached
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
 
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab, lab
+from scaling_guide.lab.server import Server
 from scaling_guide.lab.waiting import pauses
 
 # two numbers for each worker of a run in parallel
@@ -42,23 +44,36 @@ def gone_within(where: Lab, seconds: float) -> list[str]:
     return left
 
 
-def _own_lab(number: int) -> Iterator[Lab]:
+@contextmanager
+def own_lab(number: int) -> Iterator[Lab]:
     where = lab(number)
     lifecycle.down(number)
     shutil.rmtree(where.root, ignore_errors=True)
     where.claim()
-    yield where
-    lifecycle.down(number)
-    shutil.rmtree(where.root, ignore_errors=True)
+    try:
+        yield where
+    finally:
+        lifecycle.down(number)
+        shutil.rmtree(where.root, ignore_errors=True)
+
+
+@contextmanager
+def up(fleet: Callable[[Lab, str], list[Server]]) -> Iterator[Lab]:
+    """A lab with the servers of one of the functions in `fleets`."""
+    with own_lab(NUMBER) as where:
+        lifecycle.up(where.number, fleet=f"{fleet.__module__}:{fleet.__name__}")
+        yield where
 
 
 @pytest.fixture
 def where() -> Iterator[Lab]:
     """A lab that is down, with an empty directory."""
-    yield from _own_lab(NUMBER)
+    with own_lab(NUMBER) as where:
+        yield where
 
 
 @pytest.fixture
 def beside() -> Iterator[Lab]:
     """A second such lab."""
-    yield from _own_lab(NUMBER + 1)
+    with own_lab(NUMBER + 1) as where:
+        yield where

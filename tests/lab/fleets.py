@@ -148,6 +148,21 @@ def real(where: Lab, tier: str) -> list[Server]:
     return [nginx_server(where, ("app-1",)), haproxy_server(where, ("app-1",)), app_server(where)]
 
 
+def nginx_alone(where: Lab, tier: str) -> list[Server]:
+    """Nginx, which answers by itself."""
+    return [nginx_server(where)]
+
+
+def haproxy_before_one(where: Lab, tier: str) -> list[Server]:
+    """HAProxy in front of one application; a second one is configured and does not run."""
+    return [haproxy_server(where, ("app-1",)), app_server(where)]
+
+
+def app_alone(where: Lab, tier: str) -> list[Server]:
+    """One application."""
+    return [app_server(where)]
+
+
 def light(where: Lab, tier: str) -> list[Server]:
     """One server that starts in no time."""
     return [listener("light", Bind(f"{where.net}.40", 8000))]

@@ -70,10 +70,10 @@ def server(
 async def unchecked(socket: Path) -> str | None:
     """Which servers behind the worker have had no health check yet; None when all have."""
     try:
-        worker = (await _processes(socket)).worker
+        worker = (await processes_of(socket)).worker
         if worker is None:
             return "the master has no worker"
-        answer = await _ask(socket, f"@!{worker} show stat")
+        answer = await ask(socket, f"@!{worker} show stat")
     except OSError as error:
         return f"the master does not answer ({error})"
     rows = csv.DictReader(answer.removeprefix("# ").splitlines())
@@ -86,11 +86,11 @@ async def reloaded(master: int, socket: Path) -> None:
 
     Raises ReloadRefused when the master kept the old worker, or TimeoutError.
     """
-    before = await _processes(socket)
+    before = await processes_of(socket)
 
     async def missing() -> str | None:
         try:
-            now = await _processes(socket)
+            now = await processes_of(socket)
         except OSError as error:
             return f"the master did not answer ({error})"
         if now.failed > before.failed:
@@ -103,15 +103,15 @@ async def reloaded(master: int, socket: Path) -> None:
     await waiting.until(missing, RELOAD_SECONDS)
 
 
-async def _processes(socket: Path) -> Processes:
-    answer = await _ask(socket, "show proc")
+async def processes_of(socket: Path) -> Processes:
+    answer = await ask(socket, "show proc")
     master, worker = _MASTER.search(answer), _WORKER.search(answer.partition("# old workers")[0])
     if master is None:
         raise ConnectionError(f"the master's answer to `show proc` is not understood: {answer!r}")
     return Processes(int(worker[1]) if worker else None, int(master[1]))
 
 
-async def _ask(socket: Path, command: str) -> str:
+async def ask(socket: Path, command: str) -> str:
     async with asyncio.timeout(ANSWER_SECONDS):
         reader, writer = await asyncio.open_unix_connection(socket)
         try:
