@@ -1,6 +1,6 @@
 """The rules that records must obey together: each yields one code, with the repair in the message."""
 
-from scaling_guide.model.rules import budgets, facts, references, runbooks, sources
+from scaling_guide.model.rules import budgets, facts, references, runbooks, sources, templates
 from scaling_guide.model.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     facts.missing_tier,
     facts.value_without_meaning,
     facts.operand_of_wrong_form,
+    facts.placeholder_unknown,
     facts.green_on_nothing,
     facts.needless_absent_rule,
     facts.empty_version_range,
@@ -30,7 +31,8 @@ RULES: tuple[Rule, ...] = (
     facts.use_out_of_bounds,
     facts.unproven_fact,
     facts.nothing_wrong_to_render,
-    facts.template_without_fact,
+    templates.template_without_fact,
+    templates.broken_template,
     runbooks.phase_without_check,
     runbooks.alert_never_wrong,
     runbooks.precondition_that_acts,

@@ -6,14 +6,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.model.environments import PLACEHOLDERS
 from scaling_guide.model.expectation import Operator, as_list
-from scaling_guide.model.facts import Fact
+from scaling_guide.model.facts import Fact, is_tiered
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.problems import Location, Problem
-from scaling_guide.model.record import TIERS, Probe, System, TierName
+from scaling_guide.model.record import TIERS, Probe, System
 from scaling_guide.model.rules.rule import problem
-from scaling_guide.model.units import meaning
+from scaling_guide.model.units import Unit, meaning
 
 PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.NGINX_CONFIG: (System.NGINX,),
@@ -30,8 +31,14 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
 # found values that a check must never take for an answer
 _NOTHING: tuple[Any, ...] = (None, "", [])
 
-# what an environment fills in
-_PLACEHOLDER = re.compile(r"\{[a-z ]+\}")
+_ORDERED = (Operator.AT_LEAST, Operator.AT_MOST, Operator.BETWEEN)
+_ONE_VALUE = (Operator.AT_LEAST, Operator.AT_MOST, Operator.MATCHES)
+_LEAVES_ROOM = (
+    *(Operator.BETWEEN, Operator.ONE_OF, Operator.MATCHES, Operator.NOT_EQUALS),
+    *(Operator.EXCLUDES, Operator.PRESENT, Operator.ABSENT),
+)
+
+_PLACEHOLDER = re.compile(r"\{[a-z]+(?: [a-z]+)*\}")
 
 _TEMPLATE_VALUE = re.compile(r"\bv\[['\"]([^'\"]+)['\"]\]")
 
@@ -46,56 +53,48 @@ def probe_of_another_system(guide: Guide, today: date) -> Iterator[Problem]:
 
 def missing_tier(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
-        written = fact.expect[fact.operator]
-        if fact.tiered and set(written) != set(TIERS):
-            lacking = ", ".join(tier for tier in TIERS if tier not in written)
-            yield problem(fact, "TIER_MISSING", f"{fact.id} has no value for {lacking}", "give one", "expect")
-
-
-def value_without_meaning(guide: Guide, today: date) -> Iterator[Problem]:
-    for fact in guide.facts.values():
-        for value in _written(fact):
-            if fact.operator in (Operator.PRESENT, Operator.ABSENT, Operator.MATCHES):
-                continue
-            try:
-                for item in as_list(value):
-                    if not _PLACEHOLDER.fullmatch(str(item)):
-                        meaning(item, fact.unit)
-            except ValueError as error:
-                repair = f"write it in {fact.unit}, or change `unit`"
-                yield problem(fact, "WRONG_UNIT", f"{fact.id}: {error}", repair, "expect")
+        yield from _tier_problems(fact)
 
 
 def operand_of_wrong_form(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
-        for value in _written(fact):
-            many = isinstance(value, list)
-            if fact.operator is Operator.BETWEEN and (not many or len(value) != 2):
-                yield problem(
-                    fact,
-                    "WRONG_OPERAND",
-                    f"{fact.id}: between takes [low, high]",
-                    "write two values",
-                    "expect",
-                )
-            elif fact.operator in (Operator.AT_LEAST, Operator.AT_MOST, Operator.MATCHES) and many:
-                what = f"{fact.id}: {fact.operator} takes one value"
-                yield problem(fact, "WRONG_OPERAND", what, "write one value, not a list", "expect")
+        yield from _operand_problems(fact)
+
+
+def value_without_meaning(guide: Guide, today: date) -> Iterator[Problem]:
+    for fact in guide.facts.values():
+        if not list(_operand_problems(fact)):
+            yield from _unit_problems(fact)
+
+
+def placeholder_unknown(guide: Guide, today: date) -> Iterator[Problem]:
+    for fact in guide.facts.values():
+        texts = {"setting": fact.setting.replace("{site}", "")}
+        if fact.when_absent:
+            texts["when_absent"] = fact.when_absent.witness.replace("{site}", "")
+        if fact.operator is not Operator.MATCHES:
+            values = _values(fact.expect[fact.operator])
+            texts["expect"] = " ".join(str(value) for value in values if str(value) not in PLACEHOLDERS)
+        for key, text in texts.items():
+            for name in dict.fromkeys(_PLACEHOLDER.findall(text)):
+                what = f"{fact.id}: nothing fills in {name} here"
+                repair = f"as a whole value use one of {', '.join(PLACEHOLDERS)}; in a setting {{site}}"
+                yield problem(fact, "UNKNOWN_PLACEHOLDER", what, repair, key)
 
 
 def green_on_nothing(guide: Guide, today: date) -> Iterator[Problem]:
-    for fact in guide.facts.values():
-        if fact.when_absent is not None and fact.operator is Operator.ABSENT:
-            continue
-        setting = fact.setting.replace("*", "any")
-        tries = [{}, *({setting: nothing} for nothing in _NOTHING)]
-        if fact.operator is Operator.ABSENT or any(
-            fact.expectation(tier).judge(found, setting).met for tier in _tiers(fact) for found in tries
+    for fact in _sound(guide):
+        settings = [fact.setting.replace("*", "any")]
+        if fact.when_absent:
+            settings.append(fact.when_absent.witness.replace("*", "any"))
+        tries = [{}, *({setting: nothing} for setting in settings for nothing in _NOTHING)]
+        unproven = fact.operator is Operator.ABSENT and fact.when_absent is None
+        if unproven or any(
+            fact.expectation(tier).judge(found, settings[0]).met for tier in TIERS for found in tries
         ):
+            what = f"{fact.id} would pass when nothing was found"
             repair = "say under `when_absent` why, and which `witness` proves that somebody looked"
-            yield problem(
-                fact, "GREEN_WHEN_ABSENT", f"{fact.id} passes when nothing was found", repair, "expect"
-            )
+            yield problem(fact, "GREEN_WHEN_ABSENT", what, repair, "expect")
 
 
 def needless_absent_rule(guide: Guide, today: date) -> Iterator[Problem]:
@@ -115,14 +114,15 @@ def empty_version_range(guide: Guide, today: date) -> Iterator[Problem]:
 def nothing_to_use(guide: Guide, today: date) -> Iterator[Problem]:
     rendered = rendered_facts(guide.directory)
     for fact in guide.facts.values():
-        room = fact.operator in (Operator.BETWEEN, Operator.ONE_OF, Operator.MATCHES, Operator.NOT_EQUALS)
+        filled = any(map(_is_placeholder, _values(fact.expect[fact.operator])))
+        room = filled or fact.operator in _LEAVES_ROOM
         if fact.id in rendered and room and fact.use is None:
             what = f"{fact.id} leaves room, and templates need one value"
             yield problem(fact, "NOTHING_TO_USE", what, "say which under `use`", "expect")
 
 
 def use_out_of_bounds(guide: Guide, today: date) -> Iterator[Problem]:
-    for fact in guide.facts.values():
+    for fact in _sound(guide):
         for tier in TIERS if fact.use is not None else ():
             expectation = fact.expectation(tier)
             if not expectation.judge({"used": fact.used(tier)}, "used").met:
@@ -143,25 +143,21 @@ def unproven_fact(guide: Guide, today: date) -> Iterator[Problem]:
 
 def nothing_wrong_to_render(guide: Guide, today: date) -> Iterator[Problem]:
     rendered = rendered_facts(guide.directory)
-    for fact in guide.facts.values():
-        if fact.id in rendered and not wrong_values(fact.expectation("small"), fact.alternatives):
+    for fact in _sound(guide):
+        if fact.id not in rendered or any(map(_is_placeholder, _values(fact.expect[fact.operator]))):
+            continue
+        if not wrong_values(fact.expectation("small"), fact.alternatives):
             what = f"{fact.id} has no wrong value that the lab could render"
             yield problem(
                 fact, "NO_ALTERNATIVE", what, "name other values of the product under `alternatives`"
             )
 
 
-def template_without_fact(guide: Guide, today: date) -> Iterator[Problem]:
-    for name, at in rendered_facts(guide.directory).items():
-        if name not in guide.facts:
-            yield Problem(at, "UNKNOWN_VALUE", f"{name} is no fact", "correct the id or write the fact")
-
-
 def rendered_facts(directory: Path) -> dict[str, Location]:
     """The ids of facts that templates below `directory` put into config files, with the first place."""
     found: dict[str, Location] = {}
     for path in sorted((directory / "templates").glob("*/*.j2")):
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1):
             for match in _TEMPLATE_VALUE.finditer(line):
                 found.setdefault(match.group(1), Location(path, number, match.start(1) + 1))
     return found
@@ -172,11 +168,87 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _tiers(fact: Fact) -> tuple[TierName, ...]:
-    if not fact.tiered:
-        return TIERS[:1]
-    return tuple(tier for tier in TIERS if tier in fact.expect[fact.operator])
+def _sound(guide: Guide) -> Iterator[Fact]:
+    """The facts whose values can be read for every tier."""
+    for fact in guide.facts.values():
+        if (
+            not any(_tier_problems(fact))
+            and not any(_operand_problems(fact))
+            and not any(_unit_problems(fact))
+        ):
+            yield fact
 
 
-def _written(fact: Fact) -> list[Any]:
-    return [fact.value(tier) for tier in _tiers(fact)]
+def _tier_problems(fact: Fact) -> Iterator[Problem]:
+    for key, written in (("expect", fact.expect[fact.operator]), ("use", fact.use)):
+        if is_tiered(written) and set(written) != set(TIERS):
+            lacking = ", ".join(tier for tier in TIERS if tier not in written)
+            what = f"{fact.id} has no value for {lacking} under `{key}`"
+            yield problem(fact, "TIER_MISSING", what, "give a value for every tier", key)
+
+
+def _operand_problems(fact: Fact) -> Iterator[Problem]:
+    for value in _values(fact.expect[fact.operator]):
+        wanted = _operand_wanted(fact.operator, value, fact.unit)
+        if wanted:
+            what = f"{fact.id}: {fact.operator} takes {wanted}"
+            yield problem(fact, "WRONG_OPERAND", what, "write the value in that form", "expect")
+
+
+def _operand_wanted(operator: Operator, value: Any, unit: Unit) -> str | None:
+    """What `operator` takes, where `value` is not it."""
+    items = as_list(value)
+    if operator in (Operator.PRESENT, Operator.ABSENT):
+        return None if value is True else "`true`"
+    if not items or any(item in (None, "") or isinstance(item, dict | list) for item in items):
+        return "a value that something found can meet, or one for each of " + ", ".join(TIERS)
+    if operator is Operator.BETWEEN:
+        return None if _is_range(value, unit) else "[low, high]"
+    if operator in _ONE_VALUE and isinstance(value, list):
+        return "one value, not a list"
+    if operator is Operator.MATCHES and not _is_pattern(value):
+        return "a regular expression"
+    return None
+
+
+def _is_range(value: Any, unit: Unit) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    try:
+        return bool(meaning(value[0], unit) <= meaning(value[1], unit))
+    except ValueError:
+        return True  # the unit is what is wrong
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        re.compile(str(value))
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _unit_problems(fact: Fact) -> Iterator[Problem]:
+    if fact.operator in _ORDERED and fact.unit in (Unit.TEXT, Unit.BOOLEAN):
+        what = f"{fact.id}: {fact.operator} cannot order values of unit {fact.unit}"
+        yield problem(fact, "WRONG_UNIT", what, "set `unit` to what the value counts", "expect")
+        return
+    if fact.operator in (Operator.PRESENT, Operator.ABSENT, Operator.MATCHES):
+        return
+    for value in _values(fact.expect[fact.operator]):
+        try:
+            for item in as_list(value):
+                if not _is_placeholder(item):
+                    meaning(item, fact.unit)
+        except ValueError as error:
+            repair = f"write it in {fact.unit}, or change `unit`"
+            yield problem(fact, "WRONG_UNIT", f"{fact.id}: {error}", repair, "expect")
+
+
+def _is_placeholder(value: Any) -> bool:
+    return _PLACEHOLDER.fullmatch(str(value)) is not None
+
+
+def _values(written: Any) -> list[Any]:
+    """The value of every tier that has one, or the only value."""
+    return [written[tier] for tier in TIERS if tier in written] if is_tiered(written) else [written]
