@@ -177,34 +177,38 @@ class Running:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._process = subprocess.Popen(
-            (sys.executable, "-m", __name__, json.dumps(asdict(load), default=str)),
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", __name__, json.dumps(asdict(self._load), default=str)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
             # Ctrl-C is for the rehearsal, which still has to put everything back
             start_new_session=True,
         )
-
-    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+    async def __aexit__(self, *error: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.communicate()
 
-    def until_established(self) -> None:
-        """Return once the load has run for its lead. Raises ChildProcessError when it ended instead."""
+    async def established(self) -> None:
+        """Return once the load has lasted for its lead. Raises ChildProcessError when it ended instead."""
         assert self._process.stdout is not None
-        if not self._process.stdout.readline():
-            raise ChildProcessError(f"the load ended at once, with exit code {self._process.wait()}")
+        if not await self._process.stdout.readline():
+            raise ChildProcessError(f"the load ended at once, exit code {await self._process.wait()}")
 
-    def finish(self) -> Report:
-        """Tell the load to stop as soon as it may, and return what became of it."""
-        bound = self._load.seconds_at_most + self._load.timeout + GRACE_SECONDS
-        written, _ = self._process.communicate(timeout=bound)
+    async def finish(self) -> Report:
+        """Tell the load to stop as soon as it may, and return what became of it.
+
+        Raises ChildProcessError when it failed, TimeoutError when it does not end.
+        """
+        async with asyncio.timeout(self._load.seconds_at_most + self._load.timeout + GRACE_SECONDS):
+            # an empty input closes the pipe, which is the order to stop
+            written, _ = await self._process.communicate(b"")
         if self._process.returncode:
-            raise ChildProcessError(f"the load failed, with exit code {self._process.returncode}")
+            raise ChildProcessError(f"the load failed, exit code {self._process.returncode}")
         report = json.loads(written)
         return Report(**{**report, "losses": tuple(Loss(**loss) for loss in report["losses"])})
 

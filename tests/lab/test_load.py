@@ -148,9 +148,13 @@ def test_a_percentile_is_a_value_that_occurred(values: list[float], expected: di
 
 def test_a_process_of_its_own_brings_back_the_same_report() -> None:
     site = Site("127.0.0.1", free_port(), "app.test")
-    with Running(a_load(site, method="POST", orders="away", lead=0.1)) as load:
-        load.until_established()
-        report = load.finish()
+
+    async def load() -> Report:
+        async with Running(a_load(site, method="POST", orders="away", lead=0.1)) as running:
+            await running.established()
+            return await running.finish()
+
+    report = asyncio.run(load())
     assert (report.sent, report.lost) == (30, {"refused": 30})
     assert report.losses[29].order == "away-29"
     assert report.began <= time.monotonic()
@@ -158,5 +162,24 @@ def test_a_process_of_its_own_brings_back_the_same_report() -> None:
 
 def test_a_load_that_cannot_start_is_an_error_and_not_an_empty_report() -> None:
     site = Site("127.0.0.1", free_port(), "app.test", trust=Path("/nonexistent.pem"))
-    with Running(a_load(site)) as load, pytest.raises(ChildProcessError, match="ended at once"):
-        load.until_established()
+
+    async def load() -> None:
+        async with Running(a_load(site)) as running:
+            await running.established()
+
+    with pytest.raises(ChildProcessError, match="ended at once"):
+        asyncio.run(load())
+
+
+def test_a_load_that_nobody_wants_any_more_ends_at_once() -> None:
+    site = Site("127.0.0.1", free_port(), "app.test")
+
+    async def load() -> None:
+        async with Running(a_load(site, seconds=60, seconds_at_most=60, lead=0.1)) as running:
+            await running.established()
+            raise InterruptedError
+
+    began = time.monotonic()
+    with pytest.raises(InterruptedError):
+        asyncio.run(load())
+    assert time.monotonic() - began < 5
