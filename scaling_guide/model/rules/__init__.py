@@ -5,7 +5,7 @@ from scaling_guide.model.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     references.topic_without_entry,
-    references.duplicate_fact,
+    references.duplicate_id,
     references.dangling_runbook,
     references.orphan_runbook,
     references.dangling_check,
@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     budgets.budget_broken,
     runbooks.expired_waiver,
     runbooks.overdue_review,
+    runbooks.review_from_the_future,
 )
 
 # problems about what one file says of another: not to be believed while a file could not be read
@@ -58,6 +59,6 @@ REFERENCE_CODES = frozenset(
         "UNKNOWN_WAIVER",
         "UNKNOWN_VALUE",
         "BUDGET_UNREADABLE",
-        "TIER_UNKNOWN",
+        "TIER_UNDESCRIBED",
     }
 )

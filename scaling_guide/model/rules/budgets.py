@@ -1,5 +1,6 @@
 """Tiers and the arithmetic across systems."""
 
+import ast
 from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
@@ -17,9 +18,9 @@ from scaling_guide.model.units import meaning
 def tiers_not_monotone(guide: Guide, today: date) -> Iterator[Problem]:
     present: list[TierName] = [name for name in TIERS if name in guide.tiers]
     for name in TIERS:
-        if guide.tiers and name not in guide.tiers:
+        if name not in guide.tiers:
             at = Location(guide.directory / "tiers.yml")
-            yield Problem(at, "TIER_UNKNOWN", f"tiers.yml lacks {name}", "describe the tier")
+            yield Problem(at, "TIER_UNDESCRIBED", f"tiers.yml lacks {name}", "describe the tier")
     for below, above in pairwise(present):
         smaller, larger = guide.tiers[below], guide.tiers[above]
         for key in ("peak_requests_per_second", "zones", "load_balancers", "replicas"):
@@ -46,15 +47,9 @@ def budget_broken(guide: Guide, today: date) -> Iterator[Problem]:
         for tier in TIERS:
             try:
                 terms = budget_terms(guide, budget, tier)
-                held = SimpleEval(names=terms).eval(budget.holds)
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-                SyntaxError,
-                InvalidExpression,
-                ArithmeticError,
-            ) as error:
+                expression = ast.parse(budget.holds, mode="eval").body
+                held = SimpleEval(names=terms, functions={}).eval(budget.holds, expression)
+            except _UNREADABLE as error:
                 what = f"{budget.title} cannot be computed for {tier}: {error}"
                 yield problem(budget, "BUDGET_UNREADABLE", what, "correct the terms or `holds`", "holds")
                 break
@@ -64,11 +59,25 @@ def budget_broken(guide: Guide, today: date) -> Iterator[Problem]:
                 yield problem(budget, budget.code, what, "change a term's value so that it holds", "holds")
 
 
+# what an expression that somebody wrote can end in
+_UNREADABLE = (
+    *(InvalidExpression, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError),
+    *(AttributeError, RecursionError, MemoryError),
+)
+
+
 def budget_terms(guide: Guide, budget: Budget, tier: TierName) -> dict[str, float]:
-    """The terms of `budget` for `tier` in base units. Raises KeyError for an unknown fact, ValueError for a
-    value without meaning in its unit."""
+    """The terms of `budget` for `tier` in base units: bytes, milliseconds, plain numbers.
+
+    Raises ValueError for an unknown fact and for a value that is no number in its unit, KeyError for a fact
+    without a value for `tier`.
+    """
     terms: dict[str, float] = {}
     for name, term in budget.terms.items():
+        if term.fact is not None and term.fact not in guide.facts:
+            raise ValueError(f"{term.fact} is no fact")
         fact = guide.facts[term.fact] if term.fact else None
         terms[name] = meaning(fact.used(tier), fact.unit) if fact else meaning(term.value, term.unit)
+        if not isinstance(terms[name], int | float):
+            raise ValueError(f"`{terms[name]}` is no number: {name} needs a unit")
     return terms

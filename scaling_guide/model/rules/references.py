@@ -5,6 +5,8 @@ from datetime import date
 
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Location, Problem
+from scaling_guide.model.record import Record
+from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.rules.sources import citations
 from scaling_guide.model.runbooks import Runbook
@@ -18,18 +20,27 @@ def topic_without_entry(guide: Guide, today: date) -> Iterator[Problem]:
             yield problem(
                 topic, "UNKNOWN_TOPIC", f"{topic.id} is not in guide.yml", "add it to its section there"
             )
+    for threshold in guide.thresholds.values():
+        if threshold.topic not in known:
+            what = f"{threshold.alert} names topic {threshold.topic}"
+            yield problem(threshold, "UNKNOWN_TOPIC", what, "name a topic of guide.yml", "topic")
 
 
-def duplicate_fact(guide: Guide, today: date) -> Iterator[Problem]:
-    seen: dict[str, Location] = {}
+def duplicate_id(guide: Guide, today: date) -> Iterator[Problem]:
     owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
-    for owner in owners:
-        for fact in owner.facts.values():
-            if fact.id in seen:
-                yield problem(
-                    fact, "DUPLICATE_ID", f"{fact.id} stands at {seen[fact.id]} too", "rename one of them"
-                )
-            seen.setdefault(fact.id, fact.at)
+    kinds: list[list[tuple[str, Record, str]]] = [
+        [(fact.id, fact, "") for owner in owners for fact in owner.facts.values()],
+        [(section.id, section, "id") for section in guide.sections],
+        [(f"{section.id}/{entry.id}", entry, "id") for section in guide.sections for entry in section.topics],
+        [(threshold.alert, threshold, "alert") for threshold in guide.thresholds.values()],
+    ]
+    for records in kinds:
+        seen: dict[str, Location] = {}
+        for name, record, key in records:
+            if name in seen:
+                what = f"{name} stands at {seen[name]} too"
+                yield problem(record, "DUPLICATE_ID", what, "rename one of them", key)
+            seen.setdefault(name, record.at)
 
 
 def dangling_runbook(guide: Guide, today: date) -> Iterator[Problem]:
@@ -79,17 +90,13 @@ def dangling_seen_by(guide: Guide, today: date) -> Iterator[Problem]:
 
 
 def dangling_override(guide: Guide, today: date) -> Iterator[Problem]:
+    rendered = rendered_facts(guide.directory)
     for runbook in guide.runbooks.values():
         for scenario in runbook.rehearsal.scenarios.values() if runbook.rehearsal else ():
             for name in scenario.overrides:
-                if name not in guide.facts:
-                    yield problem(
-                        scenario,
-                        "UNKNOWN_OVERRIDE",
-                        f"{name} is no fact",
-                        "name a rendered fact",
-                        "overrides",
-                    )
+                if name not in guide.facts or name not in rendered:
+                    what = f"no template renders a fact {name}"
+                    yield problem(scenario, "UNKNOWN_OVERRIDE", what, "name a rendered fact", "overrides")
 
 
 def dangling_source(guide: Guide, today: date) -> Iterator[Problem]:
@@ -124,7 +131,8 @@ def dangling_alert(guide: Guide, today: date) -> Iterator[Problem]:
 def dangling_waiver(guide: Guide, today: date) -> Iterator[Problem]:
     for environment in guide.environments.values():
         for waiver in environment.waivers:
-            if waiver.check not in guide.facts or waiver.target not in environment.targets:
+            fact, target = guide.facts.get(waiver.check), environment.targets.get(waiver.target)
+            if fact is None or target is None or target.system not in fact.systems:
                 what = f"{waiver.check} on {waiver.target} is no check of {environment.name}"
                 yield problem(
                     waiver, "UNKNOWN_WAIVER", what, "correct the check or the target, or delete the waiver"

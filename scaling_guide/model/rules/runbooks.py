@@ -48,6 +48,14 @@ def expired_waiver(guide: Guide, today: date) -> Iterator[Problem]:
 def overdue_review(guide: Guide, today: date) -> Iterator[Problem]:
     owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
     for owner in owners:
-        if owner.reviewed + timedelta(days=365) < today:
+        if today - owner.reviewed > timedelta(days=365):
             what = f"{owner.id} was last reviewed on {owner.reviewed}"
             yield problem(owner, "REVIEW_OVERDUE", what, "read it through and set `reviewed`", "reviewed")
+
+
+def review_from_the_future(guide: Guide, today: date) -> Iterator[Problem]:
+    owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
+    for owner in owners:
+        if owner.reviewed > today:
+            what = f"{owner.id} was reviewed on {owner.reviewed}"
+            yield problem(owner, "REVIEW_FUTURE", what, "correct the date", "reviewed")

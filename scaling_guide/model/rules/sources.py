@@ -26,6 +26,11 @@ def figure_without_source(guide: Guide, today: date) -> Iterator[Problem]:
         if citation.ref is None and citation.kind is not SourceKind.RULE_OF_THUMB:
             what = f"a {citation.kind} needs the source it was read from"
             yield problem(citation, "SOURCE_MISSING", what, "add `ref`, or call it a rule of thumb", "kind")
+    for budget in guide.budgets.values():
+        for name, term in budget.terms.items():
+            if term.fact is None and term.source is None:
+                what = f"the figure of {name} has no source"
+                yield problem(term, "SOURCE_MISSING", what, "add `source`, or name a `fact`", "value")
 
 
 def source_without_address(guide: Guide, today: date) -> Iterator[Problem]:
@@ -40,7 +45,7 @@ def stale_source(guide: Guide, today: date) -> Iterator[Problem]:
     for citation in citations(guide):
         source = guide.sources.get(citation.ref or "")
         days = FRESH_DAYS[citation.kind]
-        if source and source.seen + timedelta(days=days) < today:
+        if source and today - source.seen > timedelta(days=days):
             what = f"{citation.ref} was looked at on {source.seen}, a {citation.kind} keeps for {days} days"
             yield problem(citation, "SOURCE_STALE", what, "read it again and set `seen`", "ref")
 
