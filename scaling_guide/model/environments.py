@@ -10,8 +10,11 @@ from scaling_guide.model.record import Duration, Id, Port, Record, System, Text,
 
 
 class _Target(Record):
+    """`role` tells servers of one system apart: a primary from a replica, a cache from a session store."""
+
     host: Text = "local://"
     address: Text
+    role: Id | None = None
 
     _id: str = PrivateAttr(default="")
 

@@ -30,6 +30,7 @@ class Fact(Record):
     `{apps}` and the other names of `Environment.placeholders` stand for what the environment says. `use` is
     the value that config files take where the expectation leaves room.
 
+    `roles` limits the fact to targets with these roles: a primary's setting is not a replica's.
     `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot
     be derived. `mutations` names the ways in which the lab breaks a fact beyond rendering another value;
     `seen_by` names other facts that see another value of this one and go red with it.
@@ -37,6 +38,7 @@ class Fact(Record):
 
     label: Text
     systems: Annotated[tuple[System, ...], Field(min_length=1)]
+    roles: tuple[Id, ...] = ()
     probe: Probe
     setting: Text
     expect: Annotated[dict[Operator, Any], Field(min_length=1, max_length=1)]
