@@ -35,6 +35,17 @@ _REPAIRS = {
     "NOT_ONE_OF": "use one of the values named",
     "WRONG_VALUE": "write a value of that form",
 }
+# pydantic's words for a form, in the words of someone who writes YAML: what is asked for, how to mend it
+_FORMS = {
+    "string_type": ("a text is needed", "put it in quotes"),
+    "tuple_type": ("a list is needed", "write [a, b], or one item a line with a dash"),
+    "dict_type": ("keys and values are needed", "write `key: value`, one a line"),
+    "model_type": ("keys and values are needed", "write `key: value`, one a line"),
+    "date_type": ("a date is needed", "write it as 2026-01-31"),
+    "date_parsing": ("a date is needed", "write it as 2026-01-31"),
+    "date_from_datetime_parsing": ("a date is needed", "write it as 2026-01-31"),
+    "date_from_datetime_inexact": ("a date is needed", "write it as 2026-01-31"),
+}
 
 
 def load(
@@ -103,10 +114,16 @@ class _Reader:
         """The records of a folder, keyed by their path below it without the ending."""
         base = self.directory / name
         found: dict[str, T] = {}
-        for path in sorted(base.glob("*/" * (depth - 1) + "*.yml")):
-            record = self.read(path, kind)
-            if record is not None:
-                found[path.relative_to(base).with_suffix("").as_posix()] = record
+        for path in sorted(path for path in base.rglob("*") if path.suffix in (".yml", ".yaml")):
+            below = path.relative_to(base)
+            if path.suffix != ".yml" or len(below.parts) != depth:
+                pattern = "/".join([name, *["<section>"] * (depth - 1), "<name>.yml"])
+                what, repair = f"nothing reads {name}/{below.as_posix()}", f"name it {pattern}"
+                self.problems.append(Problem(Location(path), "UNREAD_FILE", what, repair))
+            elif path.is_file():
+                record = self.read(path, kind)
+                if record is not None:
+                    found[below.with_suffix("").as_posix()] = record
         return found
 
     def file(self, name: str, kind: Any, empty: T) -> T:
@@ -125,7 +142,9 @@ class _Reader:
         self.problems += document.problems
         if document.problems:
             return None
-        value = self._substituted(document, document.value, ())
+        value = document.value
+        if kind is environments.Environment:
+            value = self._substituted(document, value, ())
         try:
             record = TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
@@ -139,7 +158,7 @@ class _Reader:
             return {key: self._substituted(document, item, (*keys, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self._substituted(document, item, (*keys, index)) for index, item in enumerate(value)]
-        if not isinstance(value, str) or "environments" not in document.path.parts:
+        if not isinstance(value, str):
             return value
 
         def known(match: re.Match[str]) -> str:
@@ -156,22 +175,39 @@ class _Reader:
 
 def _problem(document: Document, detail: Any) -> Problem:
     """A validation error as a problem at the place of the key it is about."""
-    code = _CODES.get(detail["type"], "WRONG_VALUE")
+    kind = detail["type"]
+    code = _CODES.get(kind, "WRONG_VALUE")
     keys: KeyPath = ()
     for part in detail["loc"]:
         # a part that is no key of the file is pydantic's name for a union member
         if (*keys, part) in document.places:
             keys = (*keys, part)
     where = " > ".join(map(str, keys)) or "the file"
-    if code == "UNKNOWN_KEY":
+    repair = _REPAIRS[code]
+    if kind == "extra_forbidden":
         message = f"`{detail['loc'][-1]}` is not a key here"
-    elif code == "MISSING_KEY":
+    elif kind == "missing":
         message = f"{where} lacks `{detail['loc'][-1]}`"
+    elif kind == "union_tag_not_found":
+        message = f"{where} lacks `{_discriminator(detail)}`"
     else:
-        written = detail.get("input")
-        shown = f" (found `{written}`)" if isinstance(written, str | int | float | bool) else ""
-        message = f"{where}: {detail['msg'].removeprefix('Value error, ')}{shown}"
-    return Problem(document.place(keys), code, message, _REPAIRS[code])
+        if kind == "union_tag_invalid":
+            keys = (*keys, _discriminator(detail))
+        form, repair = _FORMS.get(kind, (detail["msg"].removeprefix("Value error, "), repair))
+        # as it stands in the file, since a variable may have been filled in with a secret
+        message = f"{where}: {form}{_found(document.written(keys))}"
+    return Problem(document.place(keys), code, message, repair)
+
+
+def _discriminator(detail: Any) -> str:
+    return str(detail["ctx"]["discriminator"]).strip("'")
+
+
+def _found(written: Any) -> str:
+    if not isinstance(written, str | int | float | bool):
+        return ""
+    text = str(written)
+    return f" (found `{text if len(text) <= 60 else text[:60] + '...'}`)"
 
 
 def _locate(value: Any, document: Document, keys: KeyPath) -> None:
