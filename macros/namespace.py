@@ -76,7 +76,7 @@ class Namespace:
     # ---------------------------------------------------------------------------------------- other pages
 
     def runbook(self) -> str:
-        return runbook.page(self._site(), self._runbook(), lambda template, system: template)
+        return runbook.page(self._site(), self._runbook())
 
     def runbooks(self) -> str:
         return runbook.index(self._site())

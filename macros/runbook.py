@@ -1,14 +1,12 @@
 """A runbook page, in the order in which someone on call needs it."""
 
-from collections.abc import Callable
-
 from macros.context import Context
 from macros.escape import fill
-from macros.topic import seen
-from scaling_guide.model.record import System
-from scaling_guide.model.runbooks import Runbook
+from macros.topic import seen, settings
+from scaling_guide.model.environments import Target
+from scaling_guide.model.runbooks import Confirm, Runbook, Step
+from scaling_guide.render.commands import Command, Situation, render, render_step, situation, targets
 
-Render = Callable[[str, System | None], str]
 _PHASES = {
     "preconditions": "Before you act",
     "mitigate": "Mitigate",
@@ -17,35 +15,56 @@ _PHASES = {
 }
 
 
-def page(site: Context, runbook: Runbook, render: Render) -> str:
-    """The whole runbook as Markdown with a heading for each part.
+def page(site: Context, runbook: Runbook) -> str:
+    """The whole runbook as Markdown with a heading for each part, its commands for the example environment.
 
-    `render` turns the template of a command into the command for the environment that the page speaks about.
+    Raises LookupError and jinja2.UndefinedError where a command cannot be rendered.
     """
+    found = situation(site.guide, site.example, runbook)
 
     def block(template: str, **values: object) -> str:
-        return fill(f"runbook/{template}", site=site, runbook=runbook, render=render, **values)
+        return fill(f"runbook/{template}", site=site, runbook=runbook, **values)
 
-    checked = {fact.id for fact in site.guide.runbook_facts(runbook.id)} | set(runbook.facts)
+    checked = dict.fromkeys([*(fact.id for fact in site.guide.runbook_facts(runbook.id)), *runbook.facts])
     parts = [
-        block("strip", verified=seen(site, sorted(checked))),
+        block("strip", verified=seen(site, checked)),
         "## Symptom",
         block("symptom"),
         "## Impact",
         block("impact"),
         "## Confirm",
-        block("confirm"),
+        block(
+            "confirm", looks=[(look, _looks(look, found)) for look in runbook.confirm], server=found.server.id
+        ),
         "## Diagnose",
         block("diagnose"),
     ]
     for name, heading in _PHASES.items():
-        parts += [f"## {heading}", block("phase", phase=runbook.phases[name], name=name)]
+        phase = runbook.phases[name]
+        steps = [(step, _commands(step, found)) for step in phase.steps]
+        parts += [f"## {heading}", block("phase", phase=phase, name=name, steps=steps)]
     parts += ["## Afterwards", block("afterwards")]
+    if runbook.facts:
+        parts += ["## What this runbook checks", settings(site, runbook.facts.values())]
     return "\n\n".join(parts)
 
 
 def index(site: Context) -> str:
     """All runbooks by the symptom that leads to them, then by the alert."""
     runbooks = sorted(site.guide.runbooks.values(), key=lambda runbook: runbook.symptom)
-    by_alert = sorted((alert, runbook) for runbook in runbooks for alert in runbook.alerts)
+    by_alert = sorted((alert, runbook.id) for runbook in runbooks for alert in runbook.alerts)
     return fill("runbook/index", site=site, runbooks=runbooks, alerts=by_alert)
+
+
+def _looks(look: Confirm, found: Situation) -> list[tuple[str, str]]:
+    """Where a look is taken, and its command."""
+    return [(_place(target), render(look.run, found, target)) for target in targets(look.system, found)]
+
+
+def _commands(step: Step, found: Situation) -> list[tuple[str, Command]]:
+    """Where a step is taken, and its command there."""
+    return [(_place(target), render_step(step, found, target)) for target in targets(step.system, found)]
+
+
+def _place(target: Target | None) -> str:
+    return f"on {target.id}" if target else "from where you are"

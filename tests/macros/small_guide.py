@@ -57,7 +57,14 @@ TOPIC_RECORD = {
     "runbooks": ["drain"],
     "related": ["load-balancing/algorithms"],
 }
-STEP = {"do": "Drain it", "run": "echo drain", "safety": "reversible", "takes_effect": "at once"}
+STEP = {
+    "do": "Drain it",
+    "run": "drain {{ server.id }}",
+    "safety": "reversible",
+    "wait": "is-drained",
+    "wait_at_most": "30s",
+    "takes_effect": "at once",
+}
 RUNBOOK = {
     "title": "Drain a server",
     "owner": "platform",
@@ -69,12 +76,29 @@ RUNBOOK = {
     "symptom": "One server is slow.",
     "impact": {"now": "Some requests are slow.", "at_full": "The site is down."},
     "confirm": [
-        {"look": "Ask it", "run": "curl it", "normal": "200", "abnormal": "503", "empty": "The host is down."}
+        {
+            "look": "Ask it",
+            "run": "curl http://{{ target.address }}",
+            "system": "app",
+            "normal": "200",
+            "abnormal": "503",
+            "empty": "The host is down.",
+        }
     ],
     "diagnose": [
         {"when": "503", "means": "Overload", "do": "Mitigate"},
         {"when": "200", "means": "Late alert", "do": "Close", "alert_is_wrong": True},
     ],
+    "facts": {
+        "app-ready": make_fact(
+            label="Ready",
+            systems=["app"],
+            probe="app",
+            setting="ready",
+            expect={"equals": "yes"},
+            unit="text",
+        )
+    },
     "preconditions": {"checks": ["nginx-worker-connections"]},
     "mitigate": {"steps": [STEP]},
     "verify": {"checks": ["nginx-read-timeout"]},
@@ -112,8 +136,12 @@ def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
         fact._id, fact._topic = fact_id, TOPIC
     runbook = Runbook.model_validate(RUNBOOK)
     runbook._id = "drain"
+    for fact_id, fact in runbook.facts.items():
+        fact._id, fact._runbook = fact_id, "drain"
     environment = Environment.model_validate(ENVIRONMENT)
     environment._name = "production"
+    for target_id, target in environment.targets.items():
+        target._id = target_id
     source = {
         "title": "Nginx core",
         "url": "https://nginx.org/core",

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 from macros import coverage, home, proof, tiers, verification
 from tests.macros.conftest import Site
-from tests.macros.small_guide import FACTS, make_check, write_proof, write_run
+from tests.macros.small_guide import TOPIC, make_check, write_proof, write_run
 
 HELD = {"landed": True, "red": True, "only": True, "restored": True}
 
@@ -95,7 +95,7 @@ def test_what_nobody_looked_at_is_no_zero(site: Site) -> None:
 
 
 def test_a_fact_counts_as_verified_where_it_passed_as_it_stands_now(site: Site, run: Any) -> None:
-    connections, timeout, servers = site().guide.facts.values()
+    connections, timeout, servers = site().guide.topics[TOPIC].facts.values()
     run([make_check(connections), make_check(timeout, digest="older"), make_check(servers, "unreachable")])
     assert row(coverage.table(site()), "Configuration")[1] == "1 of 3"
 
@@ -120,7 +120,7 @@ def test_no_run_is_said_to_be_none(site: Site) -> None:
 
 
 def test_every_check_shows_expected_and_found_the_worst_first(site: Site, run: Any) -> None:
-    connections, timeout, servers = site().guide.facts.values()
+    connections, timeout, servers = site().guide.topics[TOPIC].facts.values()
     unreachable = make_check(servers, "unreachable", found=None, message="nobody answers")
     drift = make_check(timeout, "fail", expected="at most 60 s", found="75 s", message="is 75 s")
     run([make_check(connections), unreachable, drift], exit_code=1)
@@ -161,5 +161,5 @@ def test_the_matrix_names_checks_that_nothing_turned_red(site: Site, tmp_path: P
     write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", matrix)
     shown = words(proof.matrix(site()))
     assert "Mutants killed 1 of 2" in shown
-    assert f"Checks proven 1 of {len(FACTS)}" in shown
-    assert "Not proven able to fail: nginx-worker-connections , nginx-upstream-servers ." in shown
+    assert f"Checks proven 1 of {len(site().guide.facts)}" in shown
+    assert "Not proven able to fail: nginx-worker-connections , nginx-upstream-servers , app-ready ." in shown

@@ -3,17 +3,12 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from macros import runbook
-from scaling_guide.model.record import System
 from tests.macros.conftest import Site
 from tests.macros.small_guide import make_check, make_guide, write_run
 
 
-def render(template: str, system: System | None) -> str:
-    return f"{template} on lb-1"
-
-
 def page(site: Site) -> str:
-    return runbook.page(site("runbooks/drain.md"), site().guide.runbooks["drain"], render)
+    return runbook.page(site("runbooks/drain.md"), site().guide.runbooks["drain"])
 
 
 def words(html: str) -> str:
@@ -32,6 +27,7 @@ def test_the_parts_stand_in_the_order_in_which_someone_on_call_needs_them(site: 
         "Verify",
         "Roll back",
         "Afterwards",
+        "What this runbook checks",
     ]
 
 
@@ -48,9 +44,21 @@ def test_the_strip_names_what_one_must_know_before_reading(site: Site) -> None:
         assert part in shown
 
 
-def test_a_command_is_shown_as_rendered_for_the_environment(site: Site) -> None:
-    assert "echo drain on lb-1" in words(page(site))
-    assert "curl it on lb-1" in words(page(site))
+def test_a_command_is_shown_for_the_example_environment_and_where_it_is_run(site: Site) -> None:
+    shown = words(page(site))
+    assert "Commands are shown for the environment production and the server app-1" in shown
+    assert "on app-1 curl http://10.0.1.31" in shown
+    assert "from where you are drain app-1" in shown
+
+
+def test_a_step_that_takes_time_shows_its_wait_and_the_limit(site: Site) -> None:
+    shown = words(page(site))
+    assert "then wait, at most 30s" in shown
+    assert "is-drained" in shown
+
+
+def test_facts_of_the_runbook_itself_stand_on_its_page(site: Site) -> None:
+    assert BeautifulSoup(page(site), "html.parser").find(id="app-ready") is not None
 
 
 def test_a_step_says_what_it_does_to_the_environment(site: Site) -> None:

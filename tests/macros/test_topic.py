@@ -111,13 +111,13 @@ def test_text_from_the_data_starts_no_markup(site: Site) -> None:
 
 def test_settings_of_several_systems_stand_under_headings(site: Site) -> None:
     guide = make_guide({"a": make_fact(), "b": make_fact(systems=["haproxy", "nginx"])})
-    shown = topic.settings(site(guide=guide), guide.facts.values())
+    shown = topic.settings(site(guide=guide), guide.topics[TOPIC].facts.values())
     assert "### Nginx\n" in shown
     assert "### HAProxy and Nginx\n" in shown
 
 
 def test_what_changes_between_tiers_leaves_out_what_does_not(site: Site) -> None:
-    shown = topic.changes(site(), site().guide.facts.values())
+    shown = topic.changes(site(), site().guide.topics[TOPIC].facts.values())
     rows = shown.splitlines()[2:]
     assert rows == [
         "| Nginx: [Connections per worker](#nginx-worker-connections) "
@@ -127,7 +127,7 @@ def test_what_changes_between_tiers_leaves_out_what_does_not(site: Site) -> None
 
 def test_nothing_to_change_between_tiers_is_said(site: Site) -> None:
     guide = make_guide({"nginx-read-timeout": FACTS["nginx-read-timeout"]})
-    assert "Nothing changes" in topic.changes(site(guide=guide), guide.facts.values())
+    assert "Nothing changes" in topic.changes(site(guide=guide), guide.topics[TOPIC].facts.values())
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""The site, built once as it is served and once as it is read from disk."""
+
+import os
+import subprocess
+import sys
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from macros.knowledge import known
+from scaling_guide.verify.outcome import ExitCode, Outcome
+from tests.macros.small_guide import make_check, write_proof, write_run
+
+ROOT = Path(__file__).parents[2]
+HELD = {"landed": True, "red": True, "only": True, "restored": True}
+
+
+def build(source: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build the site whose mkdocs.yml is in `source` into `out`, as CI does: strict and not quiet."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1", **environment}
+    return subprocess.run(command, cwd=source, env=variables, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports of every fact in every outcome, so that the pages under test show each of them."""
+    directory = tmp_path_factory.mktemp("build")
+    facts = list(known(ROOT / "data", directory).guide.facts.values())
+    looked_at = facts[1:]
+    checks = [
+        make_check(fact, outcome, message=f"{fact.setting} is not as documented")
+        for fact, outcome in zip(looked_at, cycle(Outcome), strict=False)
+    ]
+    checks[0]["digest"] = "of an older record"
+    write_run(directory / "verify" / "lab", checks, exit_code=ExitCode.DRIFT)
+    mutants = cycle([{"id": "below", **HELD}, {"id": "absent", **HELD, "only": False}])
+    write_proof(directory / "proof" / "kill-matrix.json", {fact.id: [next(mutants)] for fact in looked_at})
+    return directory
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, reports: Path) -> Path:
+    """The site as it is served, with reports on its pages."""
+    return _built(tmp_path_factory.mktemp("served"), SG_BUILD=str(reports))
+
+
+@pytest.fixture(scope="session")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as it is read from disk, before anybody verified anything."""
+    return _built(tmp_path_factory.mktemp("offline"), SG_BUILD="nothing-was-run", OFFLINE="true")
+
+
+@pytest.fixture(scope="session", params=["served", "offline"])
+def site(request: pytest.FixtureRequest) -> Path:
+    """Each of the two builds."""
+    return Path(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def small_site(tmp_path: Path) -> Path:
+    """A copy of the site that has a front page only, to be broken by a test."""
+    source = tmp_path / "source"
+    (source / "docs").mkdir(parents=True)
+    for name in ("macros", "overrides", "data"):
+        (source / name).symlink_to(ROOT / name)
+    (source / "docs" / "assets").symlink_to(ROOT / "docs" / "assets")
+    (source / "mkdocs.yml").write_text(f"INHERIT: {ROOT}/mkdocs.yml\nwatch: []\nnav: [index.md]\n")
+    (source / "docs" / "index.md").write_text("# Home\n")
+    return source
+
+
+def _built(out: Path, **environment: str) -> Path:
+    result = build(ROOT, out, **environment)
+    assert result.returncode == 0, result.stderr
+    return out.resolve()
