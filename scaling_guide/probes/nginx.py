@@ -328,9 +328,9 @@ _KEYED = frozenset({"proxy_set_header", "add_header", "log_format", "fastcgi_par
 _SETS = frozenset({"proxy_next_upstream", "ssl_protocols", "gzip_types",
                    "proxy_cache_use_stale", "proxy_cache_methods", "proxy_ignore_headers"})  # fmt: skip
 # say what one level does with a request, and nothing about the levels inside
-_OWN = frozenset({"listen", "server_name", "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass",
-                  "return", "rewrite", "set", "break", "try_files", "stub_status", "alias",
-                  "internal"})  # fmt: skip
+_OWN = frozenset({"listen", "server_name", "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass",
+                  "grpc_pass", "memcached_pass", "return", "rewrite", "set", "break", "try_files",
+                  "stub_status", "alias", "internal"})  # fmt: skip
 # kept in one list by Nginx, so that a level that sets either inherits neither
 _TOGETHER = {"deny": "allow"}
 _METHODS = frozenset({"least_conn", "ip_hash", "hash", "random", "least_time"})
