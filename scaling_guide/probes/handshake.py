@@ -5,11 +5,15 @@ would not ask.
 """
 
 import asyncio
+import os
 import ssl
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from ssl import TLSVersion
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from scaling_guide.model.environments import Environment, LoadBalancer
 from scaling_guide.probes.observation import Malformed, Unreachable, Unsupported
@@ -22,6 +26,7 @@ _RECORD_TYPES = range(20, 24)
 _PLAIN_ALERT_BYTES = 7
 _FATAL = 2
 _LONGEST_RECORD = 2**14 + 2048
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # of OpenSSL; `ssl` passes it on but has no name for it
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,28 @@ def verifying(trust: str | None) -> ssl.SSLContext:
         else:
             context.load_default_certs()
     except OSError as error:
-        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        raise Unreachable(f"the trust store {trust} cannot be used: {reason}") from error
+        why = error.reason if isinstance(error, ssl.SSLError) else reason(error)
+        raise Unreachable(f"the trust store {trust} cannot be used: {why}") from error
+    return context
+
+
+def dateless(trust: str | None) -> ssl.SSLContext:
+    """A context that verifies the chain alone: neither the name, nor dates, nor the size of keys."""
+    return _lenient(verifying(trust))
+
+
+def pinned(certificate: x509.Certificate) -> ssl.SSLContext:
+    """A context that trusts this very certificate, whatever is wrong with it, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificate.public_bytes(Encoding.DER))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return _lenient(context)
+
+
+def _lenient(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.check_hostname = False
+    context.set_ciphers(f"{EVERY_SUITE}:@SECLEVEL=0")
+    context.verify_flags |= _NO_CHECK_TIME
     return context
 
 
@@ -110,7 +135,7 @@ async def offer(door: Door, context: ssl.SSLContext, session: ssl.SSLSession | N
     except TimeoutError:
         raise
     except OSError as error:
-        raise Unreachable(f"{door}: {error.strerror or error}") from error
+        raise Unreachable(f"{door}: {reason(error)}") from error
     answered = False
     try:
         writer.write(hello)
@@ -130,6 +155,11 @@ async def offer(door: Door, context: ssl.SSLContext, session: ssl.SSLSession | N
             client.unwrap()  # says goodbye, where the handshake came to its end
         writer.write(outgoing.read())
         writer.close()
+
+
+def reason(error: OSError) -> str:
+    """Why a connection failed: `Connection refused`. asyncio has words of its own, without the reason."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 def served(door: Door, answer: Answer) -> Agreed:

@@ -19,13 +19,13 @@ from cryptography.x509.oid import NameOID
 
 from scaling_guide.model.environments import Environment, LoadBalancer
 from scaling_guide.probes.handshake import (
-    EVERY_SUITE,
     HUNG_UP,
     Agreed,
     Answer,
     Door,
     Refused,
     accepting,
+    dateless,
     door,
     offer,
     served,
@@ -47,8 +47,6 @@ VERSIONS = {
 OLD_VERSIONS = ("TLSv1", "TLSv1.1")
 
 _NOT_YET_VALID, _EXPIRED, _LEAF_KEY_TOO_SMALL = 9, 10, 66
-NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
-"""X509_V_FLAG_NO_CHECK_TIME, which `ssl` passes on but has no name for."""
 
 
 def probe(environment: Environment, target: LoadBalancer, deadline: float) -> Found:
@@ -78,9 +76,9 @@ async def _bounded(work: Coroutine[Any, Any, T], deadline: float) -> T:
 
 async def _look(site: Door, trust: str | None) -> Mapping[str, Any]:
     unknown = Door(site.address, site.port, UNKNOWN_NAME)
-    (ordinary, stranger), (chain, dateless), (suites, resumed), by_version = await asyncio.gather(
+    (ordinary, stranger), (fault, bare_fault), (suites, resumed), by_version = await asyncio.gather(
         asyncio.gather(offer(site, accepting(alpn=("h2", "http/1.1"))), offer(unknown, accepting())),
-        asyncio.gather(_fault(site, verifying(trust)), _fault(site, _dateless(trust))),
+        asyncio.gather(_fault(site, verifying(trust)), _fault(site, dateless(trust))),
         asyncio.gather(_suites(site), _resumes(site)),
         asyncio.gather(*(offer(site, accepting(version)) for version in VERSIONS.values())),
     )
@@ -95,7 +93,7 @@ async def _look(site: Door, trust: str | None) -> Mapping[str, Any]:
         "alpn": agreed.alpn or "none",
         "unknown name > refusal": _refusal(stranger),
         "resumption": "yes" if resumed else "no",
-        "certificate > chain": _chain(chain, dateless, certificate),
+        "certificate > chain": _chain(fault, bare_fault, certificate),
         **_about(certificate, site.name),
     }
 
@@ -146,14 +144,6 @@ async def _resumes(site: Door) -> bool:
 # ------------------------------------------------------------------------------------------------ certificate
 
 
-def _dateless(trust: str | None) -> ssl.SSLContext:
-    """Verifies the chain alone: neither dates nor the size of keys."""
-    context = verifying(trust)
-    context.set_ciphers(f"{EVERY_SUITE}:@SECLEVEL=0")
-    context.verify_flags |= NO_CHECK_TIME
-    return context
-
-
 async def _fault(site: Door, context: ssl.SSLContext) -> ssl.SSLCertVerificationError | None:
     """Why the chain as sent does not lead to the trust store, whatever names it bears; None where it does."""
     context.check_hostname = False
@@ -166,7 +156,7 @@ async def _fault(site: Door, context: ssl.SSLContext) -> ssl.SSLCertVerification
 
 def _chain(
     fault: ssl.SSLCertVerificationError | None,
-    dateless: ssl.SSLCertVerificationError | None,
+    bare_fault: ssl.SSLCertVerificationError | None,
     certificate: x509.Certificate,
 ) -> str:
     """`trusted`, or OpenSSL's reason.
@@ -178,7 +168,7 @@ def _chain(
     in_time = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
     of_the_leaf = {_LEAF_KEY_TOO_SMALL} if in_time else {_LEAF_KEY_TOO_SMALL, _EXPIRED, _NOT_YET_VALID}
     if fault and fault.verify_code in of_the_leaf:
-        fault = dateless
+        fault = bare_fault
     return fault.verify_message if fault else "trusted"
 
 

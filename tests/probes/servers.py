@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from cryptography.fernet import Fernet
+
+from scaling_guide.lab.app import service
+from scaling_guide.lab.app.instance import Instance
+from scaling_guide.lab.app.settings import Limits, Options
 from scaling_guide.model.environments import AppTarget, Environment, HaproxyTarget, NginxTarget, Target
 
 SITE = "app.lab.test"
@@ -109,17 +115,17 @@ def _running(argv: tuple[str, ...], ports: list[int]) -> Iterator[None]:
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         for port in ports:
-            _wait(process, port)
+            _wait(port, process)
         yield
     finally:
         process.terminate()
         process.communicate(timeout=START_SECONDS)
 
 
-def _wait(process: subprocess.Popen[str], port: int) -> None:
+def _wait(port: int, process: subprocess.Popen[str] | None = None) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if process.poll() is not None:
+        if process is not None and process.poll() is not None:
             raise RuntimeError(process.communicate()[0])
         try:
             socket.create_connection((HOST, port), timeout=1).close()
@@ -149,6 +155,50 @@ def event_loop() -> Iterator[Loop]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(START_SECONDS)
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the signals of the test process alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _uvicorn(options: Options) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.application(Instance(options)),
+        host=options.host,
+        port=options.port,
+        log_level="error",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+
+
+@contextmanager
+def application(directory: Path, number: int = 1, version: str = "1.0", **limits: Any) -> Iterator[list[int]]:
+    """The lab's application: so many instances in this process, as the list of their ports."""
+    key = directory / "session.key"
+    key.write_bytes(Fernet.generate_key())
+    bounds = {"keep_alive": 75, "drain": 2, "shutdown": 10, "request_timeout": 25, **limits}
+    ports = [free_port() for _ in range(number)]
+    options = [
+        Options(HOST, port, f"app-{each}", version, 0, key, directory / "ledger", Limits(**bounds))
+        for each, port in enumerate(ports, start=1)
+    ]
+    servers = [_Quiet(_uvicorn(each)) for each in options]
+    with event_loop() as loop:
+        running = [asyncio.run_coroutine_threadsafe(server.serve(), loop.loop) for server in servers]
+        for port in ports:
+            _wait(port)
+        yield ports
+        for server in servers:
+            server.should_exit = server.force_exit = True
+        for each in running:
+            each.result(START_SECONDS)
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
