@@ -115,7 +115,10 @@ class _Builder:
         start = next(self.events)
         value = None if isinstance(start, yaml.StreamEndEvent) else self._value(next(self.events), ())
         if value is None and not self.problems:
-            self._report(start, "EMPTY_FILE", "the file holds no value", "fill it or delete it")
+            empty = Problem(
+                Location(self.path), "EMPTY_FILE", "the file holds no value", "fill it or delete it"
+            )
+            self.problems.append(empty)
             return None
         next(self.events)
         second = next(self.events)
