@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scaling_guide.model.budgets import Budget, Threshold
 from scaling_guide.model.environments import Environment
+from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
@@ -27,6 +28,7 @@ class Guide(BaseModel):
     sources: dict[str, Source]
     topics: dict[str, Topic]
     runbooks: dict[str, Runbook]
+    experiments: dict[str, Experiment] = {}
     budgets: dict[str, Budget]
     thresholds: dict[str, Threshold]
     environments: dict[str, Environment]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from scaling_guide.model import budgets, environments, runbooks, sources, topics
+from scaling_guide.model import budgets, environments, experiments, runbooks, sources, topics
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
@@ -85,6 +85,7 @@ class _Reader:
     def guide(self) -> Guide:
         written = self.folder("topics", topics.Topic, depth=2)
         procedures = self.folder("runbooks", runbooks.Runbook)
+        accidents = self.folder("experiments", experiments.Experiment)
         places = self.folder("environments", environments.Environment)
         for name, topic in written.items():
             topic._id = name
@@ -94,6 +95,8 @@ class _Reader:
             runbook._id = name
             for fact_id, fact in runbook.facts.items():
                 fact._id, fact._runbook = fact_id, name
+        for name, experiment in accidents.items():
+            experiment._id = name
         for name, environment in places.items():
             environment._name = name
             for target_id, target in environment.targets.items():
@@ -107,6 +110,7 @@ class _Reader:
             thresholds=self.file("thresholds.yml", dict[Id, budgets.Threshold], {}),
             topics=written,
             runbooks=procedures,
+            experiments=accidents,
             environments=places,
         )
 

@@ -24,6 +24,10 @@ def topic_without_entry(guide: Guide, today: date) -> Iterator[Problem]:
         if threshold.topic not in known:
             what = f"{threshold.alert} names topic {threshold.topic}"
             yield problem(threshold, "UNKNOWN_TOPIC", what, "name a topic of guide.yml", "topic")
+    for experiment in guide.experiments.values():
+        if experiment.topic not in known:
+            what = f"experiment {experiment.id} names topic {experiment.topic}"
+            yield problem(experiment, "UNKNOWN_TOPIC", what, "name a topic of guide.yml", "topic")
 
 
 def duplicate_id(guide: Guide, today: date) -> Iterator[Problem]:
@@ -91,8 +95,8 @@ def dangling_seen_by(guide: Guide, today: date) -> Iterator[Problem]:
 
 def dangling_override(guide: Guide, today: date) -> Iterator[Problem]:
     rendered = rendered_facts(guide.directory)
-    for runbook in guide.runbooks.values():
-        for scenario in runbook.rehearsal.scenarios.values() if runbook.rehearsal else ():
+    for played in (*guide.runbooks.values(), *guide.experiments.values()):
+        for scenario in played.rehearsal.scenarios.values() if played.rehearsal else ():
             for name in scenario.overrides:
                 if name not in guide.facts or name not in rendered:
                     what = f"no template renders a fact {name}"

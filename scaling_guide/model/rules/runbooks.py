@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Problem
 from scaling_guide.model.rules.rule import problem
@@ -46,16 +47,18 @@ def expired_waiver(guide: Guide, today: date) -> Iterator[Problem]:
 
 
 def overdue_review(guide: Guide, today: date) -> Iterator[Problem]:
-    owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
-    for owner in owners:
+    for owner in _reviewed(guide):
         if today - owner.reviewed > timedelta(days=365):
             what = f"{owner.id} was last reviewed on {owner.reviewed}"
             yield problem(owner, "REVIEW_OVERDUE", what, "read it through and set `reviewed`", "reviewed")
 
 
 def review_from_the_future(guide: Guide, today: date) -> Iterator[Problem]:
-    owners: tuple[Topic | Runbook, ...] = (*guide.topics.values(), *guide.runbooks.values())
-    for owner in owners:
+    for owner in _reviewed(guide):
         if owner.reviewed > today:
             what = f"{owner.id} was reviewed on {owner.reviewed}"
             yield problem(owner, "REVIEW_FUTURE", what, "correct the date", "reviewed")
+
+
+def _reviewed(guide: Guide) -> tuple[Topic | Runbook | Experiment, ...]:
+    return (*guide.topics.values(), *guide.runbooks.values(), *guide.experiments.values())
