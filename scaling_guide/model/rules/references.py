@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
+from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import Record
@@ -95,7 +96,8 @@ def dangling_seen_by(guide: Guide, today: date) -> Iterator[Problem]:
 
 def dangling_override(guide: Guide, today: date) -> Iterator[Problem]:
     rendered = rendered_facts(guide.directory)
-    for played in (*guide.runbooks.values(), *guide.experiments.values()):
+    rehearsed: tuple[Runbook | Experiment, ...] = (*guide.runbooks.values(), *guide.experiments.values())
+    for played in rehearsed:
         for scenario in played.rehearsal.scenarios.values() if played.rehearsal else ():
             for name in scenario.overrides:
                 if name not in guide.facts or name not in rendered:
