@@ -179,26 +179,28 @@ def _uvicorn(options: Options) -> uvicorn.Config:
 
 
 @contextmanager
-def application(directory: Path, number: int = 1, version: str = "1.0", **limits: Any) -> Iterator[list[int]]:
-    """The lab's application: so many instances in this process, as the list of their ports."""
+def applications(directory: Path, *faults: Mapping[str, Any]) -> Iterator[list[int]]:
+    """An instance of the lab's application for each set of faulty limits, as the list of their ports."""
     key = directory / "session.key"
     key.write_bytes(Fernet.generate_key())
-    bounds = {"keep_alive": 75, "drain": 2, "shutdown": 10, "request_timeout": 25, **limits}
-    ports = [free_port() for _ in range(number)]
-    options = [
-        Options(HOST, port, f"app-{each}", version, 0, key, directory / "ledger", Limits(**bounds))
-        for each, port in enumerate(ports, start=1)
-    ]
-    servers = [_Quiet(_uvicorn(each)) for each in options]
+    good = {"keep_alive": 75, "drain": 2, "shutdown": 10, "request_timeout": 25, "version": "1.0"}
+    instances = []
+    for number, fault in enumerate(faults, start=1):
+        limits = Limits(**{**good, **fault})
+        name = f"app-{number}"
+        instances.append(
+            Options(HOST, free_port(), name, limits.version, 0, key, directory / "ledger", limits)
+        )
+    running = [_Quiet(_uvicorn(each)) for each in instances]
     with event_loop() as loop:
-        running = [asyncio.run_coroutine_threadsafe(server.serve(), loop.loop) for server in servers]
-        for port in ports:
-            _wait(port)
-        yield ports
-        for server in servers:
+        ends = [asyncio.run_coroutine_threadsafe(server.serve(), loop.loop) for server in running]
+        for each in instances:
+            _wait(each.port)
+        yield [each.port for each in instances]
+        for server in running:
             server.should_exit = server.force_exit = True
-        for each in running:
-            each.result(START_SECONDS)
+        for end in ends:
+            end.result(START_SECONDS)
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]

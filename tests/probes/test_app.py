@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -21,10 +20,28 @@ def look(target: AppTarget, deadline: float = DEADLINE) -> Mapping[str, Any]:
     return app.probe(servers.environment(app_1=target), target, deadline)[1]
 
 
-def test_a_healthy_instance_shows_everything_that_is_documented(tmp_path: Path) -> None:
-    with servers.application(tmp_path) as (port,):
-        target = servers.app_target(port)
-        version, values = app.probe(servers.environment(app_1=target), target, DEADLINE)
+FAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "not alive": {"liveness_status": 500},
+    "cached": {"health_cache_control": "public, max-age=60"},
+    "old version": {"version": "0.9"},
+    "keep alive": {"keep_alive": 5},
+    "drain": {"drain": 0.2},
+    "shutdown": {"shutdown": 60},
+    "request timeout": {"request_timeout": 90},
+}
+
+
+@pytest.fixture(scope="module")
+def instances(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, AppTarget]]:
+    """An instance of the application with each fault, by its name."""
+    with servers.applications(tmp_path_factory.mktemp("app"), *FAULTS.values()) as ports:
+        yield {fault: servers.app_target(port) for fault, port in zip(FAULTS, ports, strict=True)}
+
+
+def test_a_healthy_instance_shows_everything_that_is_documented(instances: Mapping[str, AppTarget]) -> None:
+    target = instances["none"]
+    version, values = app.probe(servers.environment(app_1=target), target, DEADLINE)
     assert version == "1.0"
     assert values == {
         "version": "1.0",
@@ -43,31 +60,21 @@ def test_a_healthy_instance_shows_everything_that_is_documented(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
-        ({"liveness_status": 500}, {"/livez > status": 500}),
-        ({"keep_alive": 5}, {"about > keep alive": "5s"}),
-        ({"drain": 0.2}, {"about > drain": "0.2s"}),
-        ({"shutdown": 60}, {"about > shutdown": "60s"}),
-        ({"request_timeout": 90}, {"about > request timeout": "90s"}),
+        ("not alive", {"/livez > status": 500}),
+        ("cached", {f"{path} > cache-control": "public, max-age=60" for path in ("/livez", "/readyz")}),
+        ("old version", {"version": "0.9"}),
+        ("keep alive", {"about > keep alive": "5s"}),
+        ("drain", {"about > drain": "0.2s"}),
+        ("shutdown", {"about > shutdown": "60s"}),
+        ("request timeout", {"about > request timeout": "90s"}),
     ],
 )
 def test_a_fault_changes_nothing_but_what_it_is_about(
-    tmp_path: Path, fault: Mapping[str, Any], seen: Mapping[str, Any]
+    instances: Mapping[str, AppTarget], fault: str, seen: Mapping[str, Any]
 ) -> None:
-    with servers.application(tmp_path) as (port,):
-        healthy = look(servers.app_target(port))
-    with servers.application(tmp_path, **fault) as (port,):
-        values = look(servers.app_target(port))
-    assert {name: values[name] for name in servers.differences(healthy, values)} == seen
-
-
-def test_a_cacheable_health_answer_is_seen(tmp_path: Path) -> None:
-    with servers.application(tmp_path, health_cache_control="public, max-age=60") as (port,):
-        assert look(servers.app_target(port))["/readyz > cache-control"] == "public, max-age=60"
-
-
-def test_the_version_is_the_one_that_runs(tmp_path: Path) -> None:
-    with servers.application(tmp_path, version="0.9") as (port,):
-        assert look(servers.app_target(port, version="1.0"))["version"] == "0.9"
+    values = look(instances[fault])
+    changed = servers.differences(look(instances["none"]), values) - {"about > instance"}
+    assert {name: values[name] for name in changed} == seen
 
 
 ABOUT = json.dumps({"version": "1.0", "keep_alive": "75s"}).encode()

@@ -104,7 +104,7 @@ def certificates(directory: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def apps(directory: Path) -> Iterator[list[int]]:
-    with servers.application(directory, number=3) as ports:
+    with servers.applications(directory, {}, {}, {}) as ports:
         yield ports
 
 
