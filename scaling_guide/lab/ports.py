@@ -85,7 +85,8 @@ def _name(pid: int | None) -> str:
         return "a process of another user"
     try:
         process = psutil.Process(pid)
-        return f"{process.name()} (pid {pid}, user {process.username()}): {' '.join(process.cmdline())[:120]}"
+        command = " ".join(" ".join(process.cmdline()).split())
+        return f"{process.name()} (pid {pid}, user {process.username()}): {command[:100]}"
     except psutil.NoSuchProcess:
         return f"pid {pid}, which has just ended"
     except psutil.AccessDenied:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -385,6 +386,8 @@ def failure(where: Lab, error: Exception) -> dict[str, Any]:
     if isinstance(error, LabError):
         log = error.log or (tail(where.log(error.server)) if error.server else ())
         return {"reason": error.reason, "server": error.server, "log": log}
+    if isinstance(error, OSError) and error.strerror:
+        return {"reason": f"{error.filename or where.root}: {error.strerror}", "server": None, "log": ()}
     return {"reason": str(error) or repr(error), "server": None, "log": ()}
 
 
@@ -414,8 +417,10 @@ async def supervise(where: Lab, tier: str, fleet: str, lock_fd: int, report_fd: 
             await supervisor.halt_all()
         return 0
     except Exception as error:
-        print(repr(error), file=sys.stderr)
         notify({"phase": "failed", **failure(where, error)})
+        # the log may be on the full disk that is the reason
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         return 1
     finally:
         guard.close()

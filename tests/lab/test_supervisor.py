@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from errno import ENOENT, ENOSPC
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
@@ -211,8 +212,7 @@ def test_a_crash_is_recorded_and_not_repaired(where: Lab, run: Callable[..., Non
 
 
 def test_what_a_crashed_server_leaves_is_ended(where: Lab, run: Callable[..., None]) -> None:
-    forking = "import os\nif os.fork() == 0: os.setpgid(0, os.getppid()) if False else None\n" + LISTEN
-    server = script("forking", forking.format(binds=[]))
+    server = script("forking", "import os, signal; os.fork(); signal.pause()")
 
     async def act(owner: Supervisor) -> None:
         await owner.start_all()
@@ -229,7 +229,9 @@ def test_what_a_crashed_server_leaves_is_ended(where: Lab, run: Callable[..., No
     run([server], act)
 
 
-def test_a_server_that_does_not_stop_is_forced(where: Lab, run: Callable[..., None]) -> None:
+def test_a_server_that_does_not_stop_is_forced(
+    where: Lab, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = bind(where, 40)
     stubborn = script("stubborn", DEAF + LISTEN.format(binds=[tuple(address)]), address)
     server = Server(**{**vars(stubborn), "stop_seconds": 0.1})
@@ -240,10 +242,8 @@ def test_a_server_that_does_not_stop_is_forced(where: Lab, run: Callable[..., No
         entry = owner.entries["stubborn"]
         assert (entry.state, entry.detail) == ("stopped", "was ended by SIGKILL")
 
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patch:
-        patch.setattr(supervisor, "HALT_SECONDS", 0.1)
-        run([server], act)
+    monkeypatch.setattr(supervisor, "HALT_SECONDS", 0.1)
+    run([server], act)
 
 
 def test_stopping_what_does_not_run_changes_nothing(where: Lab, run: Callable[..., None]) -> None:
@@ -301,6 +301,12 @@ def test_leftovers_of_a_lab_without_watchdog_are_ended(where: Lab, tmp_path: Pat
         reused.send_signal(SIGTERM)
     assert not where.state.exists()
     assert not where.control.exists()
+
+
+def test_an_error_of_the_system_is_told_with_the_place(where: Lab) -> None:
+    full, missing = OSError(ENOSPC, os.strerror(ENOSPC)), FileNotFoundError(ENOENT, "No such file", "setpriv")
+    assert supervisor.failure(where, full)["reason"] == f"{where.root}: No space left on device"
+    assert supervisor.failure(where, missing)["reason"] == "setpriv: No such file"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"servers": {"a": {}}}'])
