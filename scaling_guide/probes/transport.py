@@ -125,7 +125,8 @@ def typed(host: str, command: str) -> str:
     container = f" -c {options['container']}" if "container" in options else ""
     user, _, name = spec.rpartition("@")
     as_user = f"-u {user} " if user else ""
-    quoted = shlex.quote(command)
+    # the quotes that need no quoting themselves are easier to read
+    quoted = f'"{command}"' if "'" in command and not set('"$`\\!') & set(command) else shlex.quote(command)
     carried = {
         LOCAL: command,
         "ssh": f"ssh {spec} {quoted}",
