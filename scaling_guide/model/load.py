@@ -195,9 +195,11 @@ def _problem(document: Document, detail: Any) -> Problem:
     elif kind == "union_tag_not_found":
         message = f"{where} lacks `{_discriminator(detail)}`"
     else:
+        form, repair = _FORMS.get(kind, (detail["msg"].removeprefix("Value error, "), repair))
         if kind == "union_tag_invalid":
             keys = (*keys, _discriminator(detail))
-        form, repair = _FORMS.get(kind, (detail["msg"].removeprefix("Value error, "), repair))
+            tags = re.findall(r"'[^']*'", detail["ctx"]["expected_tags"])
+            form = f"one of {', '.join(tags)} is needed"
         # as it stands in the file, since a variable may have been filled in with a secret
         message = f"{where}: {form}{_found(document.written(keys))}"
     return Problem(document.place(keys), code, message, repair)
