@@ -5,3 +5,12 @@ document.querySelector('.md-search[role="dialog"]')?.setAttribute("aria-label", 
 new MutationObserver(() => {
   for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.setAttribute("role", "none")
 }).observe(document.body, { childList: true, subtree: true })
+
+// A table that scrolls within itself must be reachable by keyboard.
+addEventListener("load", () => {
+  for (const wrap of document.querySelectorAll(".md-typeset__scrollwrap"))
+    if (wrap.scrollWidth > wrap.clientWidth) wrap.tabIndex = 0
+})
+
+// The empty corner of a table is no header.
+for (const corner of document.querySelectorAll(".md-typeset th:empty")) corner.replaceWith(document.createElement("td"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.site import gates
 
@@ -29,11 +30,28 @@ SILENT = [
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+PICKER = "Your peak requests per second"
 
-Problems = list[str]
+
+@dataclass(frozen=True)
+class Browsed:
+    """A built site and the address at which the browser finds it."""
+
+    directory: Path
+    base: str
+
+    def addresses(self) -> list[str]:
+        """Every page."""
+        paths = [page.path.relative_to(self.directory) for page in gates.pages(self.directory)]
+        return [self.base + path.as_posix() for path in paths]
+
+    def address(self, name: str) -> str:
+        """One page, by its path in docs/ without the ending."""
+        files = (f"{name}/index.html", f"{name}.html")
+        return self.base + next(file for file in files if (self.directory / file).is_file())
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
@@ -47,35 +65,51 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def base(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """The address of the site: of a server on loopback, or of its directory on disk."""
-    if site == request.getfixturevalue("offline"):
-        yield f"{site.as_uri()}/"
-        return
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+def over_http(served: Path) -> Iterator[Browsed]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield Browsed(served, f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def from_disk(offline: Path) -> Browsed:
+    return Browsed(offline, f"{offline.as_uri()}/")
+
+
+@pytest.fixture(scope="session", params=["over_http", "from_disk"])
+def browsed(request: pytest.FixtureRequest) -> Browsed:
+    """Each of the two builds, where a reader would open it."""
+    browsed: Browsed = request.getfixturevalue(request.param)
+    return browsed
+
+
 @pytest.fixture
-def open_context(browser: Browser, base: str) -> Iterator[Callable[..., tuple[BrowserContext, Problems]]]:
-    """A context that notes every request to elsewhere and every error on the console."""
+def problems() -> list[str]:
+    """What went wrong in the browser, for a test to find empty."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Browser, problems: list[str]) -> Iterator[Callable[..., Page]]:
+    """A fresh page that notes every request to another site and every error on its console."""
     opened = []
 
-    def open_one(**options: Any) -> tuple[BrowserContext, Problems]:
-        context = browser.new_context(viewport=DESKTOP, **options)
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(f"console: {message.text}")
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
+            problems.append(f"request: {request.url}")
+
+    def open_one(**options: Any) -> Page:
+        context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
         opened.append(context)
-        problems: Problems = []
-
-        def note(message: ConsoleMessage) -> None:
-            if message.type == "error":
-                problems.append(f"console: {message.text}")
-
-        context.on("request", lambda request: _note_foreign(request.url, base, problems))
-        context.on("console", note)
+        context.on("console", note_console)
+        context.on("request", note_request)
         context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
-        return context, problems
+        return context.new_page()
 
     yield open_one
     for context in opened:
@@ -83,101 +117,83 @@ def open_context(browser: Browser, base: str) -> Iterator[Callable[..., tuple[Br
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_quiet_accessible_and_fits_a_phone(
-    open_context: Any, site: Path, base: str, scheme: str
+def test_every_page_asks_nobody_else_logs_no_error_and_fits_a_phone(
+    open_page: Any, problems: list[str], browsed: Browsed, scheme: str
 ) -> None:
-    context, problems = open_context(color_scheme=scheme, reduced_motion="reduce")
-    page = context.new_page()
-    for address in addresses(site):
-        page.set_viewport_size(DESKTOP)
-        page.goto(base + address)
-        problems += [f"{address}: {each}" for each in violations(page)]
-        page.set_viewport_size(PHONE)
-        problems += [f"{address}: {each}" for each in too_wide(page)]
-    assert problems == []
-
-
-def test_search_finds_a_word_of_another_page(open_context: Any, base: str, site: Path) -> None:
-    context, problems = open_context()
-    page = context.new_page()
-    page.goto(base + addresses(site)[0])
-    page.get_by_role("textbox", name="Search").click()
-    page.keyboard.type("the mutant must land")
-    result = page.locator(
-        ".md-search-result__link", has=page.get_by_role("heading", name="Proof", exact=True)
-    )
-    expect(result).to_be_visible()
-    result.click()
-    expect(page.locator("h1")).to_contain_text("Proof")
+    page = open_page(color_scheme=scheme, viewport=PHONE)
+    for address in browsed.addresses():
+        page.goto(address)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > PHONE["width"]:
+            problems.append(f"{address} is {width} px wide on a phone")
     assert problems == []
 
 
 @pytest.mark.parametrize(
-    ("peak", "answer", "tier"),
-    [
-        ("50", "Small.", "small"),
-        ("101", "Medium.", "medium"),
-        ("20000", "Large.", "large"),
-        ("20001", "Beyond", None),
-    ],
+    ("scheme", "viewport"),
+    [pytest.param("light", DESKTOP, id="light-desktop"), pytest.param("dark", PHONE, id="dark-phone")],
 )
-def test_the_picker_names_the_tier_of_a_peak(
-    open_context: Any, base: str, site: Path, peak: str, answer: str, tier: str | None
+def test_every_page_is_accessible(
+    open_page: Any, over_http: Browsed, scheme: str, viewport: dict[str, int]
 ) -> None:
-    context, problems = open_context()
-    page = context.new_page()
-    page.goto(base + address_of(site, "tiers"))
-    page.get_by_label("Your peak requests per second").fill(peak)
-    expect(page.locator(".sg-picker output")).to_contain_text(answer)
-    assert page.evaluate("document.documentElement.dataset.sgTier") == tier
+    page = open_page(color_scheme=scheme, viewport=viewport)
+    found = []
+    for address in over_http.addresses():
+        page.goto(address)
+        found += [f"{address}: {violation}" for violation in violations(page)]
+    assert found == []
+
+
+def test_search_finds_a_word_of_another_page(open_page: Any, problems: list[str], browsed: Browsed) -> None:
+    page = open_page()
+    page.goto(browsed.address("index"))
+    page.get_by_role("textbox", name="Search").click()
+    page.keyboard.type("the mutant must land")
+    proof = page.get_by_role("heading", name="Proof", exact=True)
+    page.locator(".md-search-result__link", has=proof).click()
+    expect(page.locator("h1")).to_contain_text("Proof")
     assert problems == []
 
 
-def test_the_picked_tier_is_marked_on_other_pages(open_context: Any, base: str, site: Path) -> None:
-    context, _ = open_context()
-    page = context.new_page()
-    page.goto(base + address_of(site, "tiers"))
-    page.get_by_label("Your peak requests per second").fill("50")
-    page.goto(base + address_of(site, "load-balancing/configuration"))
-    heads = page.locator("th[data-tier]")
+def test_the_picker_names_the_tier_of_a_peak(open_page: Any, problems: list[str], browsed: Browsed) -> None:
+    page = open_page()
+    page.goto(browsed.address("tiers"))
+    tiers = page.locator("[data-peak]").evaluate_all(
+        "rows => rows.map(row => [row.dataset.tier, row.dataset.title, Number(row.dataset.peak)])"
+    )
+    for tier, title, peak in tiers:
+        page.get_by_label(PICKER).fill(str(peak))
+        expect(page.locator(".sg-picker output")).to_contain_text(f"{title}. Sized for a peak")
+        assert page.evaluate("document.documentElement.dataset.sgTier") == tier
+    page.get_by_label(PICKER).fill(str(tiers[-1][2] + 1))
+    expect(page.locator(".sg-picker output")).to_contain_text("says nothing about more")
+    assert page.evaluate("document.documentElement.dataset.sgTier") is None
+    assert problems == []
+
+
+def test_the_picked_tier_is_marked_on_other_pages(open_page: Any, browsed: Browsed) -> None:
+    page = open_page()
+    page.goto(browsed.address("tiers"))
+    page.get_by_label(PICKER).fill("1")
+    page.goto(browsed.address("load-balancing/configuration"))
     colours = dict(
-        heads.evaluate_all("heads => heads.map(e => [e.dataset.tier, getComputedStyle(e).backgroundColor])")
+        page.locator("th[data-tier]").evaluate_all(
+            "heads => heads.map(head => [head.dataset.tier, getComputedStyle(head).backgroundColor])"
+        )
     )
     assert colours["small"] != colours["medium"] == colours["large"]
 
 
-def test_the_tiers_can_be_read_without_scripts(open_context: Any, base: str, site: Path) -> None:
-    context, _ = open_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(base + address_of(site, "tiers"))
+def test_the_tiers_can_be_read_without_scripts(open_page: Any, browsed: Browsed) -> None:
+    page = open_page(java_script_enabled=False)
+    page.goto(browsed.address("tiers"))
     expect(page.locator(".sg-picker")).to_be_hidden()
     expect(page.get_by_role("row", name=re.compile("Medium"))).to_be_visible()
 
 
-def addresses(site: Path) -> list[str]:
-    """Every page of the site, the front page first."""
-    return [page.path.relative_to(site).as_posix() for page in gates.pages(site)]
-
-
-def address_of(site: Path, name: str) -> str:
-    """The address of a page in either build."""
-    return next(each for each in (f"{name}/index.html", f"{name}.html") if (site / each).is_file())
-
-
-def violations(page: Page) -> Problems:
-    """What axe-core finds wrong, with the element."""
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong, with the first element that has it."""
     # axe would fetch the style sheets once more, which a page from disk must not
     options = {"runOnly": RULES, "resultTypes": ["violations"], "preload": False}
     found = Axe().run(page, options=options).response["violations"]
     return [f"{each['id']} {each['nodes'][0]['html'][:160]}" for each in found]
-
-
-def too_wide(page: Page) -> Problems:
-    """The elements that make the page scroll sideways."""
-    width = page.evaluate("document.documentElement.scrollWidth")
-    return [f"{width} px wide on a phone"] if width > PHONE["width"] else []
-
-
-def _note_foreign(url: str, base: str, problems: Problems) -> None:
-    if not url.startswith((base, "data:", "blob:")):
-        problems.append(f"request: {url}")
