@@ -80,14 +80,24 @@ def verify(
     options = {"lab": number, "save": save and save.absolute(), "replay": replay and replay.absolute()}
     arguments += [f"--{name}={value}" for name, value in options.items() if value is not None]
     arguments += ["--before"] if before else []
+    places = {
+        "rootdir": root,
+        "config-file": root / "pyproject.toml",
+        "data": root / "data",
+        "out": root / out_dir,
+    }
+    arguments += [f"--{name}={path}" for name, path in places.items()]
+    # the project's own options are about its tests, and some need the terminal plugin
+    arguments += [
+        "--override-ini=addopts=--import-mode=importlib",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+    ]
     code = pytest.main(
-        [
-            str(root / "checks"), f"--rootdir={root}", f"--config-file={root / 'pyproject.toml'}",
-            f"--env={env}", f"--data={root / 'data'}", f"--out={root / out_dir}", f"--retries={retries}",
-            "-p", "no:terminal", "-p", "no:cacheprovider", *arguments,
-        ],
-        plugins=[_Console(before)],
-    )  # fmt: skip
+        [str(root / "checks"), f"--env={env}", f"--retries={retries}", *arguments], plugins=[_Console(before)]
+    )
     raise typer.Exit(int(code))
 
 

@@ -23,6 +23,7 @@ class Operator(StrEnum):
     ONE_OF = "one_of"
     SET_EQUALS = "set_equals"
     CONTAINS = "contains"
+    WITHIN = "within"
     EXCLUDES = "excludes"
     MATCHES = "matches"
     PRESENT = "present"
@@ -106,6 +107,7 @@ _PHRASE = {
     Operator.ONE_OF: "one of",
     Operator.SET_EQUALS: "exactly the set",
     Operator.CONTAINS: "including",
+    Operator.WITHIN: "nothing but",
     Operator.EXCLUDES: "none of",
     Operator.MATCHES: "matching",
     Operator.PRESENT: "set",
@@ -183,6 +185,7 @@ _JUDGE: dict[Operator, Callable[[Any, Any, Unit], bool]] = {
     Operator.ONE_OF: lambda found, value, unit: meaning(found, unit) in _set_of(value, unit),
     Operator.SET_EQUALS: lambda found, value, unit: _set_of(found, unit) == _set_of(value, unit),
     Operator.CONTAINS: lambda found, value, unit: _set_of(found, unit) >= _set_of(value, unit),
+    Operator.WITHIN: lambda found, value, unit: _set_of(found, unit) <= _set_of(value, unit),
     Operator.EXCLUDES: lambda found, value, unit: not _set_of(found, unit) & _set_of(value, unit),
     Operator.MATCHES: _matches,
     Operator.PRESENT: lambda found, value, unit: found is not None,

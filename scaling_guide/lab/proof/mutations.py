@@ -198,6 +198,14 @@ async def app_draining(bench: Bench) -> AsyncIterator[str]:
     os.kill(bench.pid, signal.SIGUSR2)
 
 
+@asynccontextmanager
+async def app_killed(bench: Bench) -> AsyncIterator[str]:
+    """An application that ended in the middle of its work, as the kernel ends one that takes too much."""
+    await bench.order("kill")
+    yield "SIGKILL"
+    await bench.order("start")
+
+
 def app_fault(line: str) -> Applied:
     """The application started with a fault built in."""
 
@@ -245,8 +253,6 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
         (r"ssl-min-ver TLSv1.2", "ssl-min-ver TLSv1.1"),
         (r"(ssl-default-bind-ciphers .*)", rf"\1:{_WEAK}:@SECLEVEL=0"),
     ),
-    ("weak-cipher", N): edited((r"(ssl_ciphers [^;]*);", rf"\1:{_WEAK};")),
-    ("weak-cipher", H): edited((r"(ssl-default-bind-ciphers .*)", rf"\1:{_WEAK}")),
     ("alpn-lost", N): edited((r" ssl http2;", " ssl;")),
     ("alpn-lost", H): edited((r"alpn h2,http/1.1", "alpn http/1.1")),
     ("default-certificate", N): edited(
@@ -275,6 +281,7 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
     ("sticky-cookie-dynamic", H): edited((r" cookie app-([0-9])$", r" cookie 127.0.0.3\1:8000")),
     ("sticky-lost", H): edited((r"^( *)cookie SRV", r"\1ignore-persist if TRUE\n\1cookie SRV")),
     ("app-draining", A): app_draining,
+    ("app-killed", A): app_killed,
     ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
     ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),
     ("app-old-version", A): app_fault("APP_VERSION=0.9"),
