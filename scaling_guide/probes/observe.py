@@ -262,5 +262,5 @@ def _search(probe: Probe, segments: list[str]) -> str:
         name = (inside or segments)[0]
         if name in ("method", "servers"):
             name, lines = segments[1], "-A 12 "
-    pattern = " +".join(re.sub(r"([.^$*+?()\[\]{}|])", r"\\\1", word) for word in name.split())
+    pattern = " +".join(re.sub(r"([$*+?()\[\]{}|])", r"\\\1", word) for word in name.split())
     return f"-nwE {lines}{shlex.quote(pattern)}"

@@ -71,8 +71,8 @@ def start_ticks(stat: str) -> int:
 
 
 def _second(text: str) -> tuple[float, float]:
-    """A time in seconds and how far it may lie beyond: `date` without nanoseconds ends in a bare dot."""
-    match = re.fullmatch(r"([0-9]+)(?:[.,]([0-9]*)N?)?", text)
+    """A time in seconds and how far it may lie beyond: a `date` without nanoseconds leaves `%N` as it is."""
+    match = re.fullmatch(r"([0-9]+)(?:[.,]([0-9]*)(?:%?N)?)?", text)
     if not match:
         raise Malformed(f"the host tells no time: {text!r}")
     fraction = match[2] or ""

@@ -35,6 +35,8 @@ LONGEST_ANSWER = 16 * 2**20
 
 # an ordinary user's PATH does not name the directories that servers are installed in
 _PRELUDE = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; export PATH LC_ALL"
+# a script whose carrier was killed does not live on where it was carried to; `timeout` may be missing there
+_BOUNDED = """timeout -s KILL 9 true 2>/dev/null && exec timeout -s KILL "$1" sh -c "$0"; exec sh -c "$0\""""
 _MUX_SECONDS = 60
 _NO_SUCH_COMMAND = 127
 
@@ -150,8 +152,10 @@ def _left(ends: float) -> float:
 def _answers(host: str, questions: Mapping[str, str | Talk], ends: float, before: str) -> dict[str, Output]:
     nonce = secrets.token_hex(16)
     parts = [_as_script(question, ends) for question in questions.values()]
+    script = shlex.quote(_marked(before, parts, nonce))
+    seconds = math.ceil(max(1.0, ends - time.monotonic()))
     # in its own `sh`, since the login shell of an ssh user may be any
-    code, out, err = _carry(host, f"exec sh -c {shlex.quote(_marked(before, parts, nonce))}", ends)
+    code, out, err = _carry(host, f"exec sh -c {shlex.quote(_BOUNDED)} {script} {seconds}", ends)
     # the first mark is where the answer begins: what a login shell says comes before it
     found = re.split(rf"\n{nonce} ([0-9]+)\n", out)[2:]
     if len(found) < 2 * len(parts) + 1:
