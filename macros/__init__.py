@@ -12,6 +12,7 @@ follows from the path of the page::
     {{ sg.value("nginx-keepalive", "medium") }}    4,096         (tier needed where tiers differ)
     {{ sg.expect("nginx-keepalive", "medium") }}   at least 4,096
     {{ sg.ref("nginx-keepalive") }}                the label, linked to where the fact is documented
+    {{ sg.lost("server-dies", "bare", "nginx") }}  how many requests the lab lost, or `unknown`
 
     ## How to decide
     a hand-written table
@@ -25,6 +26,8 @@ follows from the path of the page::
     {{ sg.budgets() }}            arithmetic across systems that these settings take part in
     ## When to act
     {{ sg.thresholds() }}         alerts of the topic and their runbooks
+    ## What it is worth
+    {{ sg.experiments() }}        the topic's experiments: question, lesson, figures
     ## Pitfalls
     {{ sg.pitfalls() }}
     ## How it is checked

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from macros.links import Links
 from macros.reports import Proof, Run, State, states
+from scaling_guide.lab.measured import Measured
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import as_list
@@ -19,11 +20,12 @@ from scaling_guide.render.site import SHOWN
 
 @dataclass(frozen=True)
 class Known:
-    """What pages report: the records, the runs (oldest first), the kill matrix (None before a proof run)."""
+    """What pages report: records, runs (oldest first), kill matrix (None before a proof run), measured."""
 
     guide: Guide
     runs: tuple[Run, ...]
     proof: Proof | None
+    measured: Mapping[str, Measured]
 
     @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from macros.context import Known
 from macros.reports import proof, runs
+from scaling_guide.lab import measured
 from scaling_guide.model.load import load
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -21,7 +22,10 @@ def known(data: Path, build: Path) -> Known:
     stamp = _stamp([*data.rglob("*"), *build.glob("verify/**/results.json"), *build.glob("proof/*.json")])
     if (data, build) not in _kept or _kept[data, build][0] != stamp:
         fresh = Known(
-            load(data, _VARIABLES), runs(build / "verify"), proof(build / "proof" / "kill-matrix.json")
+            guide=load(data, _VARIABLES),
+            runs=runs(build / "verify"),
+            proof=proof(build / "proof" / "kill-matrix.json"),
+            measured=measured.read(data),
         )
         _kept[data, build] = (stamp, fresh)
     return _kept[data, build][1]

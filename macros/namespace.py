@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from macros import coverage, home, proof, runbook, tiers, topic, verification
+from macros import coverage, home, measured, proof, runbook, tiers, topic, verification
 from macros.context import Context
 from macros.escape import inline
 from scaling_guide.model.expectation import Expectation, as_list
@@ -41,6 +41,10 @@ class Namespace:
         fact = self._fact(fact_id)
         return f'<a href="{self._site().page(fact)}">{inline(fact.label)}</a>'
 
+    def lost(self, measured_id: str, scenario: str, target: str) -> str:
+        """How many requests a runbook or an experiment lost in a scenario through a load balancer."""
+        return measured.lost(self._site(), measured_id, scenario, target)
+
     # ----------------------------------------------------------------------------------------- topic pages
 
     def header(self) -> str:
@@ -66,6 +70,9 @@ class Namespace:
 
     def thresholds(self) -> str:
         return topic.thresholds(self._site(), self._topic())
+
+    def experiments(self) -> str:
+        return measured.experiments(self._site(), self._topic())
 
     def pitfalls(self) -> str:
         return topic.pitfalls(self._site(), self._topic())

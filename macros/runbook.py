@@ -1,5 +1,6 @@
 """A runbook page, in the order in which someone on call needs it."""
 
+from macros import measured
 from macros.context import Context
 from macros.escape import fill
 from macros.topic import seen, settings
@@ -26,8 +27,10 @@ def page(site: Context, runbook: Runbook) -> str:
         return fill(f"runbook/{template}", site=site, runbook=runbook, **values)
 
     checked = dict.fromkeys([*(fact.id for fact in site.guide.runbook_facts(runbook.id)), *runbook.facts])
+    rehearsed = site.known.measured.get(runbook.id)
+    outdated = rehearsed is not None and measured.is_outdated(rehearsed, runbook)
     parts = [
-        block("strip", verified=seen(site, checked)),
+        block("strip", rehearsed=rehearsed, outdated=outdated, verified=seen(site, checked)),
         "## Symptom",
         block("symptom"),
         "## Impact",
@@ -44,6 +47,7 @@ def page(site: Context, runbook: Runbook) -> str:
         steps = [(step, _commands(step, found)) for step in phase.steps]
         parts += [f"## {heading}", block("phase", phase=phase, name=name, steps=steps)]
     parts += ["## Afterwards", block("afterwards")]
+    parts += ["## Rehearsed", measured.table(site, runbook)]
     if runbook.facts:
         parts += ["## What this runbook checks", settings(site, runbook.facts.values())]
     return "\n\n".join(parts)

@@ -12,10 +12,17 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
+from scaling_guide.probes import app, http
 from scaling_guide.render.configs import render
 
 SYSTEM_NAMES = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
 _LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
+_EFFECTS = {
+    Probe.HTTP: f"probe: about {http.REQUESTS} ordinary requests",
+    Probe.TLS: "probe: handshakes, no request inside them",
+    Probe.APP: f"probe: {app.REQUESTS} requests",
+    Probe.NGINX_STATUS: "probe: one request",
+}
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")
 _STEPS: tuple[tuple[TierName, TierName], ...] = (("small", "medium"), ("medium", "large"))
@@ -84,7 +91,7 @@ def _files(site: Context, system: System) -> str:
         contents: dict[str, str] = {
             tier: _file(site, system, name, tier, files[name]) for tier, files in texts.items()
         }
-        blocks.append(f"### {name}\n\n{tabs(contents)}")
+        blocks.append(f"### {name} {{ data-search-exclude }}\n\n{tabs(contents)}")
     return "\n\n".join(blocks)
 
 
@@ -102,7 +109,7 @@ def checks(site: Context, topic: Topic) -> str:
     probes: dict[Probe, list[Fact]] = {}
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
-    return fill("checks", site=site, topic=topic, probes=probes, names=SYSTEM_NAMES)
+    return fill("checks", site=site, topic=topic, probes=probes, effects=_EFFECTS, names=SYSTEM_NAMES)
 
 
 def budgets(site: Context, topic: Topic) -> str:

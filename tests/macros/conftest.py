@@ -1,17 +1,21 @@
 """The context of a page, for the small guide."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from macros.context import Context, Known
 from macros.links import Links
 from macros.reports import proof, runs
+from scaling_guide.lab.measured import Measured
 from scaling_guide.model.guide import Guide
-from tests.macros.small_guide import TOPIC, make_guide
+from tests.macros.small_guide import TOPIC, make_guide, write_run
 
 Site = Callable[..., Context]
+Run = Callable[..., None]
 
 
 @pytest.fixture
@@ -33,9 +37,23 @@ def docs(tmp_path: Path) -> Path:
 def site(docs: Path, tmp_path: Path, guide: Guide) -> Site:
     """The context of a page; what runs left under `tmp_path/build` is part of it."""
 
-    def build(page: str = f"{TOPIC}.md", guide: Guide = guide) -> Context:
+    def build(
+        page: str = f"{TOPIC}.md",
+        guide: Guide = guide,
+        measured: Mapping[str, Measured] = MappingProxyType({}),
+    ) -> Context:
         build = tmp_path / "build"
-        known = Known(guide, runs(build / "verify"), proof(build / "proof" / "kill-matrix.json"))
+        known = Known(guide, runs(build / "verify"), proof(build / "proof" / "kill-matrix.json"), measured)
         return Context(known, Links(docs, page, directories=True))
 
     return build
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Leave a run of these checks behind, for `site` to find."""
+
+    def write(checks: list[dict[str, Any]], **changes: Any) -> None:
+        write_run(tmp_path / "build" / "verify", checks, **changes)
+
+    return write

@@ -12,6 +12,7 @@ from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.topics import Topic
 
 TOPIC = "load-balancing/configuration"
+HELD = {"landed": True, "red": True, "only": True, "restored": True}
 THUMB = {"kind": "rule of thumb", "says": "Seen in practice."}
 
 
@@ -129,15 +130,19 @@ TIERS = {
 }
 
 
+def make_runbook(**changes: Any) -> Runbook:
+    runbook = Runbook.model_validate({**RUNBOOK, **changes})
+    runbook._id = "drain"
+    for fact_id, fact in runbook.facts.items():
+        fact._id, fact._runbook = fact_id, "drain"
+    return runbook
+
+
 def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
     topic = Topic.model_validate({**TOPIC_RECORD, "facts": facts})
     topic._id = TOPIC
     for fact_id, fact in topic.facts.items():
         fact._id, fact._topic = fact_id, TOPIC
-    runbook = Runbook.model_validate(RUNBOOK)
-    runbook._id = "drain"
-    for fact_id, fact in runbook.facts.items():
-        fact._id, fact._runbook = fact_id, "drain"
     environment = Environment.model_validate(ENVIRONMENT)
     environment._name = "production"
     for target_id, target in environment.targets.items():
@@ -154,7 +159,7 @@ def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
         "tiers": TIERS,
         "sources": {"nginx-core": source},
         "topics": {TOPIC: topic},
-        "runbooks": {"drain": runbook},
+        "runbooks": {"drain": make_runbook()},
         "budgets": {},
         "thresholds": {},
         "environments": {"production": environment},

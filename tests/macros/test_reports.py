@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from macros.reports import Mutant, latest, proof, runs, states
-from tests.macros.small_guide import make_check, make_guide, write_proof, write_run
+from tests.macros.small_guide import HELD, make_check, make_guide, write_proof, write_run
 
 FACT = make_guide().facts["nginx-worker-connections"]
 OTHER = make_guide().facts["nginx-read-timeout"]
@@ -72,13 +72,11 @@ def test_no_proof_run_is_unknown_and_not_empty(tmp_path: Path) -> None:
 
 
 def test_the_kill_matrix_is_read_by_check(tmp_path: Path) -> None:
-    held = {"landed": True, "red": True, "only": True, "restored": True}
-    write_proof(tmp_path / "kill-matrix.json", {"a": [{"id": "a-below", **held}]})
+    write_proof(tmp_path / "kill-matrix.json", {"a": [{"id": "a-below", **HELD}]})
     assert proof(tmp_path / "kill-matrix.json") == {"a": (Mutant("a-below", True, True, True, True),)}
 
 
 @pytest.mark.parametrize("missing", ["landed", "red", "only", "restored"])
 def test_a_mutant_is_killed_only_where_all_four_hold(missing: str) -> None:
-    held = {"landed": True, "red": True, "only": True, "restored": True}
-    assert Mutant(id="m", **held).killed
-    assert not Mutant(id="m", **{**held, missing: False}).killed
+    assert Mutant(id="m", **HELD).killed
+    assert not Mutant(id="m", **{**HELD, missing: False}).killed

@@ -27,6 +27,7 @@ def test_the_parts_stand_in_the_order_in_which_someone_on_call_needs_them(site: 
         "Verify",
         "Roll back",
         "Afterwards",
+        "Rehearsed",
         "What this runbook checks",
     ]
 
@@ -92,3 +93,8 @@ def test_the_index_leads_from_symptom_and_alert(site: Site) -> None:
 
 def test_an_index_of_nothing_says_so(site: Site) -> None:
     assert "No runbook is written yet." in runbook.index(site(guide=make_guide(runbooks={})))
+
+
+def test_a_runbook_that_was_never_rehearsed_says_so(site: Site) -> None:
+    assert "Last rehearsed not rehearsed yet" in words(page(site))
+    assert "nobody has counted what this costs" in page(site)

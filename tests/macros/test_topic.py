@@ -156,7 +156,10 @@ def test_a_config_file_that_was_rendered_can_be_downloaded(site: Site, templates
 
 def test_checks_name_what_is_read_and_for_which_facts(site: Site) -> None:
     shown = words(topic.checks(site(), site().guide.topics[TOPIC]))
-    assert "nginx_config Nginx Connections per worker , Read timeout , Servers" in shown
+    assert (
+        "nginx_config read: files and counters only Nginx Connections per worker , Read timeout , Servers"
+        in shown
+    )
 
 
 def test_pitfalls_show_what_was_seen_why_and_the_way_out(site: Site) -> None:

@@ -10,10 +10,9 @@ import pytest
 
 from macros.knowledge import known
 from scaling_guide.verify.outcome import ExitCode, Outcome
-from tests.macros.small_guide import make_check, write_proof, write_run
+from tests.macros.small_guide import HELD, make_check, write_proof, write_run
 
 ROOT = Path(__file__).parents[2]
-HELD = {"landed": True, "red": True, "only": True, "restored": True}
 
 
 def build(source: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:

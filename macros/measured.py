@@ -1,0 +1,48 @@
+"""What the lab measured under load, for runbooks and for experiments."""
+
+from macros.context import Context
+from macros.escape import fill, inline
+from scaling_guide.lab.measured import Measured
+from scaling_guide.model.experiments import Experiment
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.topics import Topic
+
+UNKNOWN = "unknown"
+
+
+def table(site: Context, procedure: Runbook | Experiment) -> str:
+    """Each scenario, how many requests it lost, and what was not as documented."""
+    measured = site.known.measured.get(procedure.id)
+    if measured is None:
+        return "Not measured yet: nobody has counted what this costs."
+    scenarios = procedure.rehearsal.scenarios if procedure.rehearsal else {}
+    return fill("measured", measured=measured, scenarios=scenarios, changed=is_outdated(measured, procedure))
+
+
+def experiments(site: Context, topic: Topic) -> str:
+    """The experiments of a topic: the question, what was learned, and the figures."""
+    blocks = []
+    for experiment in site.guide.experiments.values():
+        if experiment.topic == topic.id:
+            blocks += [f"### {inline(experiment.title)}", fill("experiment", experiment=experiment)]
+            blocks.append(table(site, experiment))
+    return "\n\n".join(blocks) or "Nothing was measured for this topic yet."
+
+
+def lost(site: Context, measured_id: str, scenario: str, target: str) -> str:
+    """How many requests a scenario lost through a load balancer, or that it is unknown.
+
+    Raises LookupError for a scenario or a target that the measurement does not have.
+    """
+    measured = site.known.measured.get(measured_id)
+    if measured is None:
+        return UNKNOWN
+    played = measured.scenarios.get(scenario)
+    if played is None or target not in played.seen:
+        raise LookupError(f"{measured_id} was not measured for scenario `{scenario}` through `{target}`")
+    return f"{played.seen[target].lost_in_all:,}"
+
+
+def is_outdated(measured: Measured, procedure: Runbook | Experiment) -> bool:
+    """Whether the procedure is no longer what was measured."""
+    return measured.changed(procedure.digest, procedure.rehearsal)
