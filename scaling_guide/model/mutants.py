@@ -36,10 +36,10 @@ def _above(value: Any, unit: Unit) -> list[Any]:
 
 
 def _around(value: Any, unit: Unit) -> list[Any]:
-    if unit is Unit.BOOLEAN:
-        return ["off" if meaning(value, unit) else "on"]
     if unit is Unit.TEXT or isinstance(value, list):
         return []
+    if unit is Unit.BOOLEAN:
+        return ["off" if meaning(value, unit) else "on"]
     return [*_below(value, unit), *_above(value, unit)]
 
 
