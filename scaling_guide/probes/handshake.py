@@ -7,6 +7,7 @@ would not ask.
 import asyncio
 import os
 import ssl
+import threading
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ _PLAIN_ALERT_BYTES = 7
 _FATAL = 2
 _LONGEST_RECORD = 2**14 + 2048
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # of OpenSSL; `ssl` passes it on but has no name for it
+
+# filters of warnings belong to the whole process, and probes run in threads
+_filtering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,19 +73,30 @@ def door(environment: Environment, target: LoadBalancer) -> Door:
 
 
 def accepting(*versions: TLSVersion, suites: str = EVERY_SUITE, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """A context that offers these versions and suites and accepts any certificate, to look at it."""
+    """A context that offers these versions and suites and accepts any certificate, to look at it.
+
+    Raises Unsupported where the local library does not know a version.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     # the distribution's floor would refuse old versions here, before the server is asked
     context.set_ciphers(f"{suites}:@SECLEVEL=0")
     if versions:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version, context.maximum_version = versions[0], versions[-1]
+        _limit(context, versions[0], versions[-1])
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
+
+
+def _limit(context: ssl.SSLContext, lowest: TLSVersion, highest: TLSVersion) -> None:
+    with _filtering, warnings.catch_warnings():
+        # the warning is about old versions, which are what is asked for
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            context.minimum_version, context.maximum_version = lowest, highest
+        except ValueError as error:
+            raise Unsupported(f"the local {ssl.OPENSSL_VERSION} cannot ask: {error}") from error
 
 
 def verifying(trust: str | None) -> ssl.SSLContext:

@@ -76,15 +76,11 @@ async def _bounded(work: Coroutine[Any, Any, Found], ends: float) -> Found:
 
 async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSLContext) -> Found:
     site, address = environment.site, target.address
-    async with (
-        Client(address, target.http, site) as plain,
-        Client(address, target.https, site, context) as tls,
-    ):
-        redirected, (spread, errors), session = await asyncio.gather(
-            plain.ask(PATHS["plain"]),
-            _ordinary(tls, len(environment.apps)),
-            _session(tls, isinstance(target, HaproxyTarget)),
-        )
+    redirected, (spread, errors), session = await asyncio.gather(
+        _plain(Client(address, target.http, site)),
+        _ordinary(Client(address, target.https, site, context), len(environment.apps)),
+        _session(Client(address, target.https, site, context), isinstance(target, HaproxyTarget)),
+    )
     forged, missing, error_page = errors
     first = next((answer for answer in spread if answer.status == 200), None)
     server = first.headers.get("server", "none") if first else "none"
@@ -103,19 +99,25 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
     }
 
 
+async def _plain(site: Client) -> Answer:
+    async with site:
+        return await site.ask(PATHS["plain"])
+
+
 async def _ordinary(site: Client, apps: int) -> tuple[list[Answer], tuple[Answer, Answer, Answer]]:
     """Answers to ordinary requests; then to a forged one, to one for what is not there, and to TRACE.
 
     Nginx answers TRACE itself, with one of its own error pages.
     """
-    spread = [await site.ask(PATHS["ordinary"]) for _ in range(SPREAD)]
-    while 0 < len(_instances(spread)) < apps and len(spread) < SPREAD * apps:
-        spread.append(await site.ask(PATHS["ordinary"]))
-    return spread, (
-        await site.ask(PATHS["ordinary"], FORGED),
-        await site.ask(PATHS["missing"]),
-        await site.ask(PATHS["ordinary"], method="TRACE"),
-    )
+    async with site:
+        spread = [await site.ask(PATHS["ordinary"]) for _ in range(SPREAD)]
+        while 0 < len(_instances(spread)) < apps and len(spread) < SPREAD * apps:
+            spread.append(await site.ask(PATHS["ordinary"]))
+        return spread, (
+            await site.ask(PATHS["ordinary"], FORGED),
+            await site.ask(PATHS["missing"]),
+            await site.ask(PATHS["ordinary"], method="TRACE"),
+        )
 
 
 def _instances(answers: Sequence[Answer]) -> set[str]:
@@ -183,12 +185,13 @@ async def _session(site: Client, cookie_is_set: bool) -> Mapping[str, Any]:
     """Whether the requests of one session meet one server, and the cookie where the load balancer sets it."""
     cookie: Mapping[str, Any] = {}
     header = f"{SESSION_COOKIE}={secrets.token_hex(16)}"
-    if cookie_is_set:
-        morsel = _cookie(await site.ask(PATHS["sticky"]))
-        cookie = _attributes(morsel)
-        header = f"{morsel.key}={morsel.coded_value}" if morsel else ""
-    sent = {"Cookie": header} if header else {}
-    answers = [await site.ask(PATHS["sticky"], sent) for _ in range(STICKY)]
+    async with site:
+        if cookie_is_set:
+            morsel = _cookie(await site.ask(PATHS["sticky"]))
+            cookie = _attributes(morsel)
+            header = f"{morsel.key}={morsel.coded_value}" if morsel else ""
+        sent = {"Cookie": header} if header else {}
+        answers = [await site.ask(PATHS["sticky"], sent) for _ in range(STICKY)]
     return {"sticky > instances": len(_instances(answers)), **cookie}
 
 

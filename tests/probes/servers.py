@@ -153,8 +153,18 @@ def event_loop() -> Iterator[Loop]:
     try:
         yield Loop(loop)
     finally:
+        asyncio.run_coroutine_threadsafe(_cancelled(), loop).result(START_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(START_SECONDS)
+        loop.close()
+
+
+async def _cancelled() -> None:
+    """End the conversations that are still going on in this loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class _Quiet(uvicorn.Server):
@@ -209,8 +219,15 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any
 @contextmanager
 def liar(talk: Talk) -> Iterator[int]:
     """A TCP server that treats every connection like this; the value is its port."""
+
+    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        finally:
+            writer.close()
+
     with event_loop() as loop:
-        server: asyncio.Server = loop.run(asyncio.start_server(talk, HOST, 0))
+        server: asyncio.Server = loop.run(asyncio.start_server(closing, HOST, 0))
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
@@ -226,8 +243,8 @@ def tls_server(certificate: Path) -> Iterator[int]:
 
     class Handshake(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with suppress(OSError):
-                context.wrap_socket(self.request, server_side=True).recv(1)
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as connection:
+                connection.recv(1)
 
     with socketserver.ThreadingTCPServer((HOST, 0), Handshake) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
