@@ -1,35 +1,56 @@
-"""JSON Schema for editors, generated from the records, so that YAML is completed and checked while typed."""
+"""JSON Schema for editors, generated from the records, so that YAML is completed and checked while typed.
+
+`python -m scaling_guide.model.schema` writes the published copies in `data/schema/`.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from scaling_guide.model import budgets, environments, runbooks, sources, topics
+from scaling_guide.model import budgets, environments, experiments, runbooks, sources, topics
 from scaling_guide.model.record import Id, TierName
 
-# file pattern below data/ -> the record it holds
-KINDS: dict[str, Any] = {
-    "guide": tuple[topics.Section, ...],
-    "tiers": dict[TierName, topics.Tier],
-    "sources": dict[Id, sources.Source],
-    "budgets": dict[Id, budgets.Budget],
-    "thresholds": dict[Id, budgets.Threshold],
-    "topic": topics.Topic,
-    "runbook": runbooks.Runbook,
-    "environment": environments.Environment,
+
+class Kind(NamedTuple):
+    """The files below `data/` that hold one kind of record, as a glob pattern, and the record."""
+
+    files: str
+    record: Any
+
+
+KINDS = {
+    "guide": Kind("guide.yml", tuple[topics.Section, ...]),
+    "tiers": Kind("tiers.yml", dict[TierName, topics.Tier]),
+    "sources": Kind("sources.yml", dict[Id, sources.Source]),
+    "budgets": Kind("budgets.yml", dict[Id, budgets.Budget]),
+    "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
+    "topic": Kind("topics/*/*.yml", topics.Topic),
+    "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
+    "experiment": Kind("experiments/*.yml", experiments.Experiment),
+    "environment": Kind("environments/*.yml", environments.Environment),
 }
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each kind of file, by the kind's name."""
-    return {name: TypeAdapter(kind).json_schema(by_alias=True) for name, kind in KINDS.items()}
+    """The JSON Schema of each kind of file, by the kind's name, for the plain values of the YAML."""
+    return {
+        name: {"$schema": DIALECT, **TypeAdapter(kind.record).json_schema(by_alias=True)}
+        for name, kind in KINDS.items()
+    }
 
 
 def write(directory: Path) -> None:
-    """Write `<kind>.json` for every kind into `directory`."""
+    """Write `<kind>.json` for every kind into `directory`, and remove what is no kind any more."""
     directory.mkdir(parents=True, exist_ok=True)
+    for stale in directory.glob("*.json"):
+        stale.unlink()
     for name, schema in schemas().items():
         text = json.dumps(schema, indent=2, sort_keys=True) + "\n"
         (directory / f"{name}.json").write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parents[2] / "data" / "schema")
