@@ -10,7 +10,7 @@ from scaling_guide.model.topics import Topic
 HEADINGS = (
     "Facts, each a check",
     "Verified as documented",
-    "Mutants killed",
+    "Proven able to fail",
     "Runbooks",
     "Thresholds",
     "Sources",
@@ -50,7 +50,7 @@ def _cells(site: Context, topic: Topic) -> tuple[str, ...]:
     return (
         str(len(topic.facts)),
         _verified(site, topic),
-        _killed(site, topic),
+        _proven(site, topic),
         str(len(topic.runbooks)),
         str(len(site.thresholds(topic.id))),
         str(len({citation.ref for citation in cited if citation.ref})),
@@ -68,8 +68,8 @@ def _passed(site: Context, fact_id: str) -> bool:
     return any(set(state.outcomes) == {"pass"} and not state.changed for state in site.states(fact_id))
 
 
-def _killed(site: Context, topic: Topic) -> str:
+def _proven(site: Context, topic: Topic) -> str:
     if site.known.proof is None:
         return "no proof run"
-    mutants = [mutant for fact in topic.facts for mutant in site.known.proof.get(fact, ())]
-    return f"{sum(mutant.killed for mutant in mutants)} of {len(mutants)}" if mutants else "none tried"
+    proven = sum(site.known.proof.proves(fact) for fact in topic.facts)
+    return f"{proven} of {len(topic.facts)}"

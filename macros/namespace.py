@@ -104,7 +104,7 @@ class Namespace:
         return verification.runs(self._site())
 
     def proof(self) -> str:
-        return proof.matrix(self._site())
+        return proof.report(self._site())
 
     # ------------------------------------------------------------------------------------------- the page
 

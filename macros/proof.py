@@ -1,21 +1,30 @@
-"""The kill matrix: for each check, the ways in which the documented thing was broken, and what happened."""
+"""The proof run: for each check, how the documented thing was broken, and what the check said."""
+
+from collections import Counter
 
 from macros.context import Context
 from macros.escape import fill
 
 
-def matrix(site: Context) -> str:
-    """Every check with its mutants; a check that no mutant has turned red is named first."""
+def report(site: Context) -> str:
+    """What is not proven first, then every mutant, every line that was left out, every fault."""
     proof = site.known.proof
     if proof is None:
         return "No proof run is recorded in this build, so nothing on this page is known yet."
-    unproven = [id for id in site.guide.facts if not any(mutant.killed for mutant in proof.get(id, ()))]
-    mutants = [mutant for each in proof.values() for mutant in each]
-    return fill(
-        "proof/matrix",
-        site=site,
-        proof=proof,
-        unproven=unproven,
-        mutants=len(mutants),
-        killed=sum(mutant.killed for mutant in mutants),
+    facts = site.guide.facts
+    deletions = Counter(
+        "refused" if deletion.refused else "unnoticed" if deletion.unnoticed else "noticed"
+        for deletion in proof.deletions
+    )
+    unproven = [fact for fact in facts.values() if not proof.proves(fact.id)]
+    return "\n\n".join(
+        [
+            fill("proof/summary", site=site, proof=proof, unproven=unproven, facts=len(facts)),
+            "## Each fact, broken",
+            fill("proof/mutants", site=site, proof=proof),
+            "## Each line, left out",
+            fill("proof/deletions", proof=proof, counts=deletions),
+            "## The environment, at fault",
+            fill("proof/faults", proof=proof),
+        ]
     )

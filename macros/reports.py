@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,21 +74,82 @@ class State:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One way of breaking a documented fact in a real server, and what its checks said."""
+    """One way of breaking a documented fact in a real server, and what the fact's check said to it.
+
+    `change` is what was broken, `found` the check's message, `reason` why the breakage did not come about.
+    """
 
     id: str
     landed: bool
     red: bool
     only: bool
     restored: bool
+    change: str
+    found: str
+    reason: str
 
     @property
     def killed(self) -> bool:
         """Exactly the right check went red, and green again once the fact was restored."""
         return self.landed and self.red and self.only and self.restored
 
+    @property
+    def verdict(self) -> str:
+        """`killed`, or what was missing to it."""
+        if not self.landed:
+            return f"did not land: {self.reason}"
+        if not self.red:
+            return "no check went red"
+        if not self.only:
+            return "not exactly its checks went red"
+        return "killed" if self.restored else "still red after it was mended"
 
-Proof = Mapping[str, tuple[Mutant, ...]]
+
+@dataclass(frozen=True)
+class Deletion:
+    """A line that was left out of a config file, and which checks noticed."""
+
+    target: str
+    file: str
+    line: int
+    text: str
+    refused: bool
+    noticed_by: tuple[str, ...]
+
+    @property
+    def unnoticed(self) -> bool:
+        return not self.refused and not self.noticed_by
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the environment; honest where no check that it hit claimed to know anything."""
+
+    id: str
+    target: str
+    outcomes: Mapping[str, int]
+    honest: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The proof run. `mutants` has those of each check, by the name `fact@target`."""
+
+    finished: datetime
+    mutants: Mapping[str, tuple[Mutant, ...]]
+    deletions: tuple[Deletion, ...]
+    faults: tuple[Fault, ...]
+    total: int
+    killed: int
+
+    def of(self, fact_id: str) -> Mapping[str, tuple[Mutant, ...]]:
+        """The mutants of each check of a fact."""
+        return {name: each for name, each in self.mutants.items() if name.partition("@")[0] == fact_id}
+
+    def proves(self, fact_id: str) -> bool:
+        """Whether each check of the fact, on every target, was turned red by a mutant of its own."""
+        checks = self.of(fact_id).values()
+        return bool(checks) and all(any(mutant.killed for mutant in mutants) for mutants in checks)
 
 
 def runs(directory: Path) -> tuple[Run, ...]:
@@ -98,7 +159,7 @@ def runs(directory: Path) -> tuple[Run, ...]:
 
 
 def proof(path: Path) -> Proof | None:
-    """The kill matrix, check id to its mutants; None where no proof was run."""
+    """The proof run, None where there was none. Raises ValueError, naming the file, for one that is none."""
     return _read(path, _proof) if path.is_file() else None
 
 
@@ -166,10 +227,22 @@ def _check(check: Mapping[str, Any], environment: str) -> Check:
 
 
 def _proof(report: Mapping[str, Any]) -> Proof:
-    return {
-        check["id"]: tuple(
-            Mutant(each["id"], each["landed"], each["red"], each["only"], each["restored"])
-            for each in check["mutants"]
-        )
-        for check in report["checks"]
-    }
+    return Proof(
+        finished=datetime.fromisoformat(report["finished"]),
+        mutants={
+            check["id"]: tuple(Mutant(**_known(each, Mutant)) for each in check["mutants"])
+            for check in report["checks"]
+        },
+        deletions=tuple(
+            Deletion(**{**_known(each, Deletion), "noticed_by": tuple(each["noticed_by"])})
+            for each in report["deletions"]
+        ),
+        faults=tuple(Fault(**_known(each, Fault)) for each in report["faults"]),
+        total=report["totals"]["mutants"],
+        killed=report["totals"]["killed"],
+    )
+
+
+def _known(row: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The part of a row that pages show."""
+    return {field.name: row[field.name] for field in fields(kind)}

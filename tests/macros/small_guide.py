@@ -204,7 +204,21 @@ def write_run(directory: Path, checks: list[dict[str, Any]], **changes: Any) -> 
     (directory / "results.json").write_text(json.dumps(report))
 
 
-def write_proof(path: Path, mutants: dict[str, list[dict[str, Any]]]) -> None:
-    """A kill-matrix.json as the proof run leaves it."""
+def make_mutant(id: str = "below", **changes: Any) -> dict[str, Any]:
+    return {"id": id, **HELD, "change": "512", "found": "is 512", "reason": "", **changes}
+
+
+def write_proof(path: Path, checks: dict[str, list[dict[str, Any]]], **changes: Any) -> None:
+    """A kill-matrix.json as the proof run leaves it. `checks` is `fact@target` to its mutants."""
+    mutants = [mutant for each in checks.values() for mutant in each]
+    killed = sum(all(mutant[step] for step in HELD) for mutant in mutants)
+    report = {
+        "finished": "2026-11-24T06:00:00.000Z",
+        "checks": [{"id": name, "mutants": each} for name, each in checks.items()],
+        "deletions": [],
+        "faults": [],
+        "totals": {"mutants": len(mutants), "killed": killed},
+        **changes,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"checks": [{"id": id, "mutants": each} for id, each in mutants.items()]}))
+    path.write_text(json.dumps(report))

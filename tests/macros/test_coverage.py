@@ -4,7 +4,7 @@ from bs4 import BeautifulSoup
 
 from macros import coverage
 from tests.macros.conftest import Run, Site
-from tests.macros.small_guide import HELD, TOPIC, make_check, write_proof
+from tests.macros.small_guide import TOPIC, make_check, make_mutant, write_proof
 
 
 def words(html: str) -> str:
@@ -54,7 +54,10 @@ def test_a_fact_that_failed_on_one_target_is_not_verified(site: Site, run: Run) 
     assert row(coverage.table(site()), "Configuration")[1] == "0 of 3"
 
 
-def test_mutants_are_counted_from_the_kill_matrix(site: Site, tmp_path: Path) -> None:
-    mutants = [{"id": "below", **HELD}, {"id": "absent", **HELD, "only": False}]
-    write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", {"nginx-read-timeout": mutants})
-    assert row(coverage.table(site()), "Configuration")[2] == "1 of 2"
+def test_facts_that_a_mutant_turned_red_are_counted(site: Site, tmp_path: Path) -> None:
+    checks = {
+        "nginx-read-timeout@nginx": [make_mutant()],
+        "nginx-worker-connections@nginx": [make_mutant(only=False)],
+    }
+    write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", checks)
+    assert row(coverage.table(site()), "Configuration")[2] == "1 of 3"

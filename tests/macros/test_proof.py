@@ -1,27 +1,72 @@
 from pathlib import Path
+from typing import Any
 
+import pytest
 from bs4 import BeautifulSoup
 
 from macros import proof
 from tests.macros.conftest import Site
-from tests.macros.small_guide import HELD, write_proof
+from tests.macros.small_guide import make_mutant, write_proof
 
 
-def words(html: str) -> str:
-    return BeautifulSoup(html, "html.parser").get_text(" ", strip=True)
+@pytest.fixture
+def shown(site: Site, tmp_path: Path) -> Any:
+    """The words of the report of a proof run."""
+
+    def show(checks: dict[str, list[dict[str, Any]]], **changes: Any) -> str:
+        write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", checks, **changes)
+        return BeautifulSoup(proof.report(site()), "html.parser").get_text(" ", strip=True)
+
+    return show
 
 
 def test_no_proof_run_is_unknown(site: Site) -> None:
-    assert "nothing on this page is known yet" in proof.matrix(site())
+    assert "nothing on this page is known yet" in proof.report(site())
 
 
-def test_the_matrix_names_checks_that_nothing_turned_red(site: Site, tmp_path: Path) -> None:
-    matrix = {
-        "nginx-read-timeout": [{"id": "above", **HELD}],
-        "nginx-worker-connections": [{"id": "b", **HELD, "red": False}],
+def test_what_nothing_turned_red_is_named_first(shown: Any) -> None:
+    checks = {
+        "nginx-read-timeout@nginx": [make_mutant()],
+        "nginx-worker-connections@nginx": [make_mutant(red=False)],
     }
-    write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", matrix)
-    shown = words(proof.matrix(site()))
-    assert "Mutants killed 1 of 2" in shown
-    assert f"Checks proven 1 of {len(site().guide.facts)}" in shown
-    assert "Not proven able to fail: nginx-worker-connections , nginx-upstream-servers , app-ready ." in shown
+    text = shown(checks)
+    assert text.startswith(
+        "Finished 24 Nov 2026, 06:00 UTC Mutants killed 1 of 2 Facts proven able to fail 1 of 4"
+    )
+    assert "Not proven able to fail: nginx-worker-connections , nginx-upstream-servers , app-ready ." in text
+
+
+def test_a_mutant_shows_what_was_broken_and_what_the_check_said(shown: Any) -> None:
+    text = shown({"nginx-read-timeout@nginx": [make_mutant(change="61s", found="nginx: is 61 s")]})
+    assert "Read timeout on nginx 61s nginx: is 61 s killed" in text
+
+
+def test_a_mutant_that_lived_says_why(shown: Any) -> None:
+    text = shown({"nginx-read-timeout@nginx": [make_mutant(landed=False, found="", reason="refused")]})
+    assert "nothing did not land: refused" in text
+
+
+def test_a_check_for_which_nothing_was_broken_is_kept(shown: Any) -> None:
+    assert "Read timeout on nginx nothing was broken for it" in shown({"nginx-read-timeout@nginx": []})
+
+
+def test_a_line_that_nobody_would_miss_is_named(shown: Any) -> None:
+    line = {"target": "nginx", "file": "nginx.conf", "line": 7, "text": "  x on;", "refused": False}
+    deletions = [
+        {**line, "noticed_by": []},
+        {**line, "noticed_by": ["a"]},
+        {**line, "refused": True, "noticed_by": []},
+    ]
+    text = shown({}, deletions=deletions)
+    assert "1 were noticed by a check, 1 by the server, which refused to run, and 1 by nobody:" in text
+    assert "nginx, nginx.conf line 7: x on;" in text
+
+
+def test_a_fault_shows_whether_a_check_claimed_to_know(shown: Any) -> None:
+    faults = [
+        {"id": "stopped", "target": "nginx", "outcomes": {"unreachable": 3}, "honest": True},
+        {"id": "lying", "target": "nginx", "outcomes": {"pass": 1}, "honest": False},
+    ]
+    text = shown({}, faults=faults)
+    assert "stopped nginx 3 unreachable said that it could not look" in text
+    assert "lying nginx 1 pass claimed to know" in text

@@ -1,10 +1,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from macros.reports import Mutant, latest, proof, runs, states
-from tests.macros.small_guide import HELD, make_check, make_guide, write_proof, write_run
+from macros.reports import Mutant, Proof, latest, proof, runs, states
+from tests.macros.small_guide import make_check, make_guide, make_mutant, write_proof, write_run
 
 FACT = make_guide().facts["nginx-worker-connections"]
 OTHER = make_guide().facts["nginx-read-timeout"]
@@ -71,12 +72,41 @@ def test_no_proof_run_is_unknown_and_not_empty(tmp_path: Path) -> None:
     assert proof(tmp_path / "kill-matrix.json") is None
 
 
-def test_the_kill_matrix_is_read_by_check(tmp_path: Path) -> None:
-    write_proof(tmp_path / "kill-matrix.json", {"a": [{"id": "a-below", **HELD}]})
-    assert proof(tmp_path / "kill-matrix.json") == {"a": (Mutant("a-below", True, True, True, True),)}
+def matrix(tmp_path: Path, checks: dict[str, list[dict[str, Any]]]) -> Proof:
+    write_proof(tmp_path / "kill-matrix.json", checks)
+    found = proof(tmp_path / "kill-matrix.json")
+    assert found is not None
+    return found
 
 
-@pytest.mark.parametrize("missing", ["landed", "red", "only", "restored"])
-def test_a_mutant_is_killed_only_where_all_four_hold(missing: str) -> None:
-    assert Mutant(id="m", **HELD).killed
-    assert not Mutant(id="m", **{**HELD, missing: False}).killed
+def test_the_mutants_of_a_fact_are_those_of_its_checks_on_all_targets(tmp_path: Path) -> None:
+    found = matrix(tmp_path, {"a@nginx": [make_mutant()], "a@haproxy": [], "ab@nginx": []})
+    assert list(found.of("a")) == ["a@nginx", "a@haproxy"]
+
+
+def test_a_fact_is_proven_where_each_of_its_checks_was_turned_red(tmp_path: Path) -> None:
+    lived = make_mutant(only=False)
+    checks = {
+        "a@nginx": [lived, make_mutant()],
+        "b@nginx": [make_mutant()],
+        "b@haproxy": [lived],
+        "c@nginx": [],
+    }
+    found = matrix(tmp_path, checks)
+    assert [found.proves(fact) for fact in ("a", "b", "c", "absent")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "killed"),
+        ({"landed": False, "reason": "refused"}, "did not land: refused"),
+        ({"red": False}, "no check went red"),
+        ({"only": False}, "not exactly its checks went red"),
+        ({"restored": False}, "still red after it was mended"),
+    ],
+)
+def test_a_mutant_is_killed_only_where_all_four_hold(changes: dict[str, Any], verdict: str) -> None:
+    mutant = Mutant(**make_mutant(**changes))
+    assert mutant.verdict == verdict
+    assert mutant.killed == (verdict == "killed")

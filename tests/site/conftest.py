@@ -10,7 +10,7 @@ import pytest
 
 from macros.knowledge import known
 from scaling_guide.verify.outcome import ExitCode, Outcome
-from tests.macros.small_guide import HELD, make_check, write_proof, write_run
+from tests.macros.small_guide import make_check, make_mutant, write_proof, write_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,8 +34,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     checks[0]["digest"] = "of an older record"
     write_run(directory / "verify" / "lab", checks, exit_code=ExitCode.DRIFT)
-    mutants = cycle([{"id": "below", **HELD}, {"id": "absent", **HELD, "only": False}])
-    write_proof(directory / "proof" / "kill-matrix.json", {fact.id: [next(mutants)] for fact in looked_at})
+    mutants = cycle([make_mutant(), make_mutant("absent", only=False)])
+    matrix = {f"{fact.id}@nginx": [next(mutants)] for fact in looked_at}
+    write_proof(directory / "proof" / "kill-matrix.json", matrix)
     return directory
 
 
