@@ -1,6 +1,6 @@
 """What a block is made from: the guide, what runs have seen of it, and the way to other pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +12,12 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import as_list
 from scaling_guide.model.facts import Claim, Fact
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
 from scaling_guide.render.site import SHOWN
+
+_SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,12 @@ class Context:
     def is_written(self, topic_id: str) -> bool:
         """Whether a topic has both its records and its page."""
         return topic_id in self.guide.topics and self.links.has(f"{topic_id}.md")
+
+    def full_label(self, fact: Fact) -> str:
+        """The label with the systems it speaks about, for places where facts of several stand together."""
+        return f"{names(fact.systems)}: {fact.label}"
+
+
+def names(systems: Iterable[System]) -> str:
+    """The names of systems, for a reader."""
+    return " and ".join(_SYSTEMS[system] for system in systems)

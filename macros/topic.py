@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from macros.context import Context
+from macros.context import Context, names
 from macros.escape import cell, code, fill, tabs
 from macros.reports import OUTCOMES
 from scaling_guide.model.facts import Fact
@@ -15,7 +15,6 @@ from scaling_guide.model.units import words
 from scaling_guide.probes import app, http
 from scaling_guide.render.configs import render
 
-SYSTEM_NAMES = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
 _LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
 _EFFECTS = {
     Probe.HTTP: f"probe: about {http.REQUESTS} ordinary requests",
@@ -59,7 +58,7 @@ def settings(site: Context, facts: Iterable[Fact]) -> str:
     blocks = []
     for systems, members in groups.items():
         if len(groups) > 1:
-            blocks.append(f"### {_names(systems)}")
+            blocks.append(f"### {names(systems)}")
         blocks.append(fill("settings", site=site, tiers=TIERS, facts=members))
     return "\n\n".join(blocks)
 
@@ -74,7 +73,7 @@ def changes(site: Context, facts: Iterable[Fact]) -> str:
     lines = ["| Setting | " + " | ".join(f"{old} to {new}" for old, new in _STEPS) + " |", "|---|---|---|"]
     for fact, steps in rows:
         shown = " | ".join(cell(step) if step else "no change" for step in steps)
-        lines.append(f"| {_names(fact.systems)}: [{cell(fact.label)}](#{fact.id}) | {shown} |")
+        lines.append(f"| {names(fact.systems)}: [{cell(fact.label)}](#{fact.id}) | {shown} |")
     return "\n".join(lines)
 
 
@@ -109,7 +108,7 @@ def checks(site: Context, topic: Topic) -> str:
     probes: dict[Probe, list[Fact]] = {}
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
-    return fill("checks", site=site, topic=topic, probes=probes, effects=_EFFECTS, names=SYSTEM_NAMES)
+    return fill("checks", site=site, topic=topic, probes=probes, effects=_EFFECTS, names=names)
 
 
 def budgets(site: Context, topic: Topic) -> str:
@@ -156,10 +155,6 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
         )
         for environment, counted in sorted(counts.items())
     ]
-
-
-def _names(systems: Iterable[System]) -> str:
-    return " and ".join(SYSTEM_NAMES[system] for system in systems)
 
 
 def _change(site: Context, fact: Fact, old: TierName, new: TierName) -> str | None:

@@ -36,6 +36,12 @@ def test_every_link_anchor_and_asset_leads_somewhere(site: Path) -> None:
     assert gates.broken_links(site) == []
 
 
+def test_every_topic_and_runbook_has_its_page() -> None:
+    guide = known(ROOT / "data", ROOT / "no-reports").guide
+    wanted = [*guide.topics, *(f"runbooks/{name}" for name in guide.runbooks)]
+    assert [page for page in wanted if not (DOCS / f"{page}.md").is_file()] == []
+
+
 def test_every_fact_can_be_linked_to_on_its_page(site: Path) -> None:
     ids = {id for page in gates.pages(site) for id in page.ids}
     facts = known(ROOT / "data", ROOT / "no-reports").guide.facts
