@@ -84,7 +84,7 @@ def test_a_value_of_another_form(data: Path, path: Path) -> None:
 
 
 @given(content=st.binary(max_size=60), path=st.sampled_from(FILES))
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30)
 def test_any_bytes(content: bytes, path: Path, data: Path) -> None:
     reads(data, path, content)
 
@@ -104,7 +104,7 @@ NESTED = st.recursive(
     use=NESTED,
     unit=st.sampled_from(Unit).map(str),
 )
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40)
 def test_any_expectation(expect: Any, use: Any, unit: str, data: Path) -> None:
     path = Path("topics/balancing/limits.yml")
     value = yaml.load((GOOD / path).read_text("utf-8"), yaml.BaseLoader)

@@ -1,0 +1,43 @@
+"""What holds for all tests: nothing is skipped in CI, generated examples are the same in every run."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+
+settings.register_profile("guide", deadline=None, derandomize=True, database=None)
+settings.load_profile("guide")
+
+
+class NoSkips:
+    """Ends a run in failure when a test was skipped: what was not looked at is not green."""
+
+    def __init__(self) -> None:
+        self.skipped: list[pytest.TestReport | pytest.CollectReport] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skipped.append(report)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skipped:
+            terminalreporter.section("skipped in CI", red=True, bold=True)
+            for report in self.skipped:
+                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+                terminalreporter.line(f"{report.nodeid}: {reason}")
+            terminalreporter.line("A skipped test fails the run in CI: provide what it needs, or delete it.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI") == "true":
+        config.pluginmanager.register(NoSkips(), "no-skips")
