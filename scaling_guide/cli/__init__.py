@@ -1,6 +1,5 @@
 """`guide`: verify, explain, run the reference environment, build the site."""
 
-import signal
 import sys
 
 import typer
@@ -23,7 +22,6 @@ app.add_typer(lab.app, name="lab")
 
 def main() -> None:
     """Run the command line. Errors that a reader can mend end in one line, never in a traceback."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app(standalone_mode=True)
     except LabError as error:

@@ -4,15 +4,16 @@ import asyncio
 import os
 import re
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from scaling_guide.lab import ca
+from scaling_guide.lab import ca, files
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import HaproxyTarget, NginxTarget
 from scaling_guide.model.record import System
 
@@ -20,6 +21,7 @@ Applied = Callable[[Bench], AbstractAsyncContextManager[str]]
 
 N, H, A = System.NGINX, System.HAPROXY, System.APP
 
+_USUAL_CURVE = ec.SECP256R1()
 _WEAK = "ECDHE-ECDSA-AES128-SHA"
 
 
@@ -49,54 +51,62 @@ def _without(*patterns: str) -> Applied:
     return edited(*((rf"^ *{pattern}\n", "") for pattern in patterns))
 
 
+def _first_file(bench: Bench) -> tuple[str, str]:
+    return next(iter(bench.pristine.items()))
+
+
+@asynccontextmanager
+async def _behind_its_back(bench: Bench, texts: Mapping[str, str]) -> AsyncIterator[None]:
+    """Files of the target changed without telling it, and afterwards the documented ones, told."""
+    files.write(bench.directory, texts)
+    try:
+        yield
+    finally:
+        files.write(bench.directory, bench.pristine)
+        await bench.take_effect()
+
+
 @asynccontextmanager
 async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
     """The file changes after the last reload: what `nginx -T` prints is not what runs."""
     await bench.restore()
-    path = bench.directory / next(iter(bench.pristine))
-    stamp = path.stat()
-    path.write_text(bench.pristine[path.name] + "# edited by hand\n")
-    yield f"{path.name} changed and not reloaded"
-    path.write_text(bench.pristine[path.name])
-    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    name, text = _first_file(bench)
+    async with _behind_its_back(bench, {name: text + "# edited by hand\n"}):
+        yield f"{name} changed and not reloaded"
 
 
 @asynccontextmanager
 async def config_invalid(bench: Bench) -> AsyncIterator[str]:
     """The file on disk would not start, and nobody has tried."""
     await bench.restore()
-    name, text = next(iter(bench.pristine.items()))
-    bench.write_unseen({name: text + "no_such_directive on;\n"})
-    yield "no_such_directive on;"
-    bench.write_unseen({name: text})
+    name, text = _first_file(bench)
+    async with _behind_its_back(bench, {name: text + "no_such_directive on;\n"}):
+        yield "no_such_directive on;"
 
 
 @asynccontextmanager
 async def reload_failed(bench: Bench) -> AsyncIterator[str]:
     """A reload was refused, the file was put right, and the old worker serves on."""
     await bench.restore()
-    name, text = next(iter(bench.pristine.items()))
-    bench.write_unseen({name: text + "no_such_directive on\n"})
-    try:
-        await bench.take_effect()
-    except Exception as error:
-        refusal = str(error)
-    else:
-        raise DidNotLand("the reload was not refused")
-    bench.write_unseen({name: text})
-    yield refusal
-    await bench.take_effect()
+    name, text = _first_file(bench)
+    async with _behind_its_back(bench, {name: text + "no_such_directive on\n"}):
+        try:
+            await bench.take_effect()
+        except ReloadRefused as error:
+            refusal = str(error)
+        else:
+            raise DidNotLand("the reload was not refused")
+        files.write(bench.directory, bench.pristine)
+        yield refusal
 
 
 @asynccontextmanager
 async def algorithm_not_reloaded(bench: Bench) -> AsyncIterator[str]:
-    """The process runs another algorithm than the file says, and the file looks older than the process."""
-    await bench.restore()
+    """The process runs another algorithm than the file says."""
     await bench.put(bench.rendered({"haproxy-algorithm": "leastconn"}))
-    bench.write_unseen(bench.pristine)
-    yield "balance leastconn runs, the file says otherwise"
-    await bench.take_effect()
     bench.current = bench.pristine
+    async with _behind_its_back(bench, bench.pristine):
+        yield "balance leastconn runs, the file says otherwise"
 
 
 # ------------------------------------------------------------------------------------------- run time
@@ -109,9 +119,11 @@ def admin(do: str, undo: str, until: str = "") -> Applied:
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
         await bench.admin(do)
-        yield do
-        await bench.admin(undo)
-        await _all_up(bench)
+        try:
+            yield do
+        finally:
+            await bench.admin(undo)
+            await _all_up(bench)
 
     return applied
 
@@ -129,28 +141,41 @@ async def _all_up(bench: Bench) -> None:
 
 @asynccontextmanager
 async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
-    """More clients came than worker_connections allows. The counter outlives reloads, not a restart."""
-    assert isinstance(bench.target, NginxTarget)
-    await bench.put(bench.rendered({"nginx-worker-connections": 24}))
-    held: list[socket.socket] = []
-    try:
-        for _ in range(120):
-            held.append(socket.create_connection((bench.target.address, bench.target.https), timeout=2))
-    except OSError:
-        pass
-    finally:
-        for connection in held:
-            connection.close()
+    """More requests came than worker_connections allows. The counter outlives reloads, not a restart."""
+    target = bench.target
+    assert isinstance(target, NginxTarget)
+    await bench.put(bench.rendered({"nginx-worker-connections": 16}))
+    requests = [_hold_a_request(target, bench.environment.site) for _ in range(80)]
+    answered = await asyncio.gather(*requests, return_exceptions=True)
     await bench.restore()
-    yield f"{len(held)} connections against 24"
-    await bench.order("restart")
+    try:
+        yield f"{len(answered)} requests at once against 16 connections a worker"
+    finally:
+        await bench.order("restart")
+
+
+async def _hold_a_request(target: NginxTarget, site: str) -> None:
+    """A slow request, held until it is answered or dropped; what comes of it does not matter."""
+    context = ssl.create_default_context(cafile=target.trust)
+    async with asyncio.timeout(3):
+        reader, writer = await asyncio.open_connection(
+            target.address, target.https, ssl=context, server_hostname=site
+        )
+        writer.write(f"GET /slow?seconds=0.5 HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n".encode())
+        await reader.read()
+        writer.close()
 
 
 # --------------------------------------------------------------------------------------- certificates
 
 
-def certificate(days: int = 90, name: str | None = None, intermediate: bool = True, reload: bool = True,
-                weak: bool = False) -> Applied:  # fmt: skip
+def certificate(
+    days: int = 90,
+    name: str | None = None,
+    intermediate: bool = True,
+    reload: bool = True,
+    curve: ec.EllipticCurve = _USUAL_CURVE,
+) -> Applied:
     """Another certificate in place of the target's, and the old one back again."""
 
     @asynccontextmanager
@@ -160,16 +185,17 @@ def certificate(days: int = 90, name: str | None = None, intermediate: bool = Tr
         paths = [Path(bench.target.certificate), Path(bench.target.certificate).with_suffix(".key")]
         kept = {path: path.read_bytes() for path in paths if path.exists()}
         signer = ca.authority(bench.lab.directory("ca"))
-        key = rsa.generate_private_key(65537, 1024) if weak else None
-        bench.certificate(
-            ca.issue(signer, name or bench.environment.site, days, intermediate=intermediate, key=key)
-        )
-        if reload:
+        try:
+            named = name or bench.environment.site
+            key = ec.generate_private_key(curve)
+            bench.certificate(ca.issue(signer, named, days, intermediate=intermediate, key=key))
+            if reload:
+                await bench.take_effect()
+            yield f"a certificate for {named}, {days} days, {curve.name}"
+        finally:
+            for path, content in kept.items():
+                ca.write_secret(path, content)
             await bench.take_effect()
-        yield f"a certificate for {name or bench.environment.site}, {days} days"
-        for path, content in kept.items():
-            ca.write_secret(path, content)
-        await bench.take_effect()
 
     return applied
 
@@ -183,8 +209,10 @@ async def private_key_readable(bench: Bench) -> AsyncIterator[str]:
     path = Path(target.certificate_key if isinstance(target, NginxTarget) else target.certificate)
     mode = path.stat().st_mode & 0o777
     path.chmod(0o640)
-    yield f"{path.name} has mode 640"
-    path.chmod(mode)
+    try:
+        yield f"{path.name} has mode 640"
+    finally:
+        path.chmod(mode)
 
 
 # ------------------------------------------------------------------------------------- the application
@@ -194,8 +222,10 @@ async def private_key_readable(bench: Bench) -> AsyncIterator[str]:
 async def app_draining(bench: Bench) -> AsyncIterator[str]:
     """An application that was told to drain, and never told to stop draining."""
     os.kill(bench.pid, signal.SIGUSR1)
-    yield "SIGUSR1"
-    os.kill(bench.pid, signal.SIGUSR2)
+    try:
+        yield "SIGUSR1"
+    finally:
+        os.kill(bench.pid, signal.SIGUSR2)
 
 
 @asynccontextmanager
@@ -213,7 +243,6 @@ def app_fault(line: str) -> Applied:
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
         yield line
-        await bench.restore()
 
     return applied
 
@@ -269,8 +298,8 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
     ("certificate-long", H): certificate(days=398),
     ("certificate-wrong-name", N): certificate(name="other.lab.test"),
     ("certificate-wrong-name", H): certificate(name="other.lab.test"),
-    ("certificate-weak-key", N): certificate(weak=True),
-    ("certificate-weak-key", H): certificate(weak=True),
+    ("certificate-other-key", N): certificate(curve=ec.SECP521R1()),
+    ("certificate-other-key", H): certificate(curve=ec.SECP521R1()),
     ("certificate-not-reloaded", N): certificate(reload=False),
     ("certificate-not-reloaded", H): certificate(reload=False),
     ("intermediate-missing", N): certificate(intermediate=False),

@@ -5,11 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.faults import run_faults
 from scaling_guide.lab.proof.matrix import Deletion, Kill, Proof, judged
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
+from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
@@ -19,6 +20,8 @@ from scaling_guide.verify.run import now, verify
 from scaling_guide.verify.selection import Selection, select
 
 Progress = Callable[[str], None]
+
+_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError)
 
 
 async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Progress) -> Proof:
@@ -33,12 +36,16 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
         Bench(guide, environment, target, lab) for target in environment.of(System.NGINX, System.HAPROXY)
     ]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
-    done = await asyncio.gather(*(_lane(bench, progress) for bench in lanes))
-    kills = [kill for kills, _ in done for kill in kills]
-    deletions = [deletion for _, deletions in done for deletion in deletions]
-    for bench in apps:
-        # one after the other: the load balancers need the rest
-        kills += [kill async for kill in _kills(bench, progress)]
+    try:
+        done = await asyncio.gather(*(_lane(bench, progress) for bench in lanes))
+        kills = [kill for kills, _ in done for kill in kills]
+        deletions = [deletion for _, deletions in done for deletion in deletions]
+        for bench in apps:
+            # one after the other: the load balancers need the rest
+            kills += [kill async for kill in _kills(bench, progress)]
+    finally:
+        for bench in (*lanes, *apps):
+            await bench.restore()
     faults = await run_faults(environment, checks, progress)
     healthy = verify(environment, checks).exit_code == ExitCode.VERIFIED
     names = tuple(check.name for check in checks)
@@ -86,7 +93,7 @@ async def _kill(bench: Bench, mutant: Mutant) -> tuple[Kill, frozenset[str]]:
     try:
         async with mutant.applied(bench) as change:
             kill = judged(replace(kill, landed=True, change=change), (await bench.verify()).values())
-    except (DidNotLand, OSError, TimeoutError) as error:
+    except _FAILURES as error:
         kill = replace(kill, landed=False, reason=f"{type(error).__name__}: {error}")
     return replace(kill, seconds=time.monotonic() - begun), kill.red
 
@@ -100,7 +107,7 @@ async def _deletions(bench: Bench, progress: Progress) -> AsyncIterator[Deletion
             async with mutant.applied(bench):
                 kill = judged(Kill("", bench.target.id, frozenset(), True), (await bench.verify()).values())
                 noticed = kill.red | kill.upset
-        except (DidNotLand, OSError, TimeoutError):
+        except _FAILURES:
             refused = True
         deletion = Deletion(bench.target.id, file, int(line), text, refused, tuple(sorted(noticed)))
         if deletion.unnoticed:
