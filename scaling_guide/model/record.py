@@ -16,6 +16,7 @@ def _a_duration(text: str) -> str:
     return text
 
 
+NOWHERE = Location(Path())
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
 Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})*$", coerce_numbers_to_str=True)]
@@ -30,7 +31,8 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
-    _at: Location = PrivateAttr(default=Location(Path()))
+    # a factory, since pydantic copies a default for every record
+    _at: Location = PrivateAttr(default_factory=lambda: NOWHERE)
     _places: Mapping[str, Location] = PrivateAttr(default_factory=dict)
 
     @property
