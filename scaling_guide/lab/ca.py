@@ -70,7 +70,7 @@ def issue(
     intermediate: bool = True,
     key: PrivateKey | None = None,
 ) -> Issued:
-    """A server certificate for `name` and the other `names` (host names or addresses).
+    """A server certificate for `name`, good for `names` (host names or addresses), or for `name` alone.
 
     It is valid for `days` more days; a negative number makes one that expired that many days ago. One with
     less than LIFETIME to go is dated back, like one that was not renewed. Without `intermediate` the chain
@@ -80,7 +80,7 @@ def issue(
     end = now + timedelta(days=days)
     begin = min(now, end - LIFETIME) - SKEW
     key = key or ec.generate_private_key(ec.SECP256R1())
-    subject_names = dict.fromkeys((name, *names))
+    subject_names = dict.fromkeys(names or (name,))
     leaf = (
         _builder(name, signer.intermediate.subject, key.public_key(), begin, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -29,11 +29,12 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Load:
-    """What to send: one request each `1 / per_second` seconds, for `seconds`.
+    """What to send: one request each `1 / per_second` seconds.
 
-    The load goes on after that until it is told to stop, at most `seconds_at_most`. It counts as established
-    after `lead` seconds. `timeout` bounds each request, in seconds. POSTs carry the ids `<orders>-0`, ...
-    Raises ValueError for a load that is too much.
+    The load counts as established after `lead` seconds. Told to stop, it goes on for as long once more, so
+    that what the last act did is seen; it lasts at least `seconds`, at most `seconds_at_most`. `timeout`
+    bounds each request, in seconds. POSTs carry the ids `<orders>-0`, ... Raises ValueError for a load that
+    is too much.
     """
 
     site: Site
@@ -102,7 +103,7 @@ def nobody_waits() -> None:
 
 
 async def run(load: Load, stop: asyncio.Event, established: Callable[[], None] = nobody_waits) -> Report:
-    """Send the load, until `stop` is set and `load.seconds` are over, and wait for the last answer.
+    """Send the load, until after `stop` is set, and wait for the last answer.
 
     Calls `established` when the load has lasted for its lead.
     """
@@ -111,12 +112,15 @@ async def run(load: Load, stop: asyncio.Event, established: Callable[[], None] =
     lead, least, most = (
         round(load.per_second * seconds) for seconds in (load.lead, load.seconds, load.seconds_at_most)
     )
+    stopped: int | None = None
     for number in range(most):
         due = began + number / load.per_second
         await asyncio.sleep(max(0, due - time.monotonic()))
         if number == lead:
             established()
-        if stop.is_set() and number >= least:
+        if stop.is_set() and stopped is None:
+            stopped = number
+        if stopped is not None and number >= max(least, stopped + lead):
             break
         task = asyncio.create_task(_send(client, load, number, due, count))
         under_way.add(task)

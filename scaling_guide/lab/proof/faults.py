@@ -66,11 +66,11 @@ async def run_faults(environment: Environment, checks: Sequence[Check], progress
         for target in environment.targets.values()
         for name, broken, probes in _faults_of(target)
     ]
-    faults = await asyncio.gather(*jobs)
+    faults = [fault for fault in await asyncio.gather(*jobs) if fault.outcomes]
     for fault in faults:
         told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
         progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
-    return [fault for fault in faults if fault.outcomes]
+    return faults
 
 
 Broken = Callable[[Target], AbstractAsyncContextManager[Target]]

@@ -1,6 +1,7 @@
 """What is broken: a value of every rendered fact at each boundary, every named mutation, every line."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.proof.mutations.forms import without
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.record import System
@@ -63,13 +65,16 @@ def _value_mutant(bench: Bench, fact: Fact, value: Any, checked: set[str]) -> Mu
 
 
 def named_mutants(bench: Bench) -> Iterator[Mutant]:
-    """Every named mutation that facts of this target ask for."""
+    """Every named mutation that facts of this target name; `without X` drops the lines that begin so."""
     reddens: dict[str, set[str]] = {}
     for check in bench.checks:
         for name in check.fact.mutations:
             reddens.setdefault(name, set()).add(check.fact.id)
     for name, facts in reddens.items():
+        left_out = name.removeprefix("without ")
         applied = MUTATIONS.get((name, bench.target.system))
+        if left_out != name:
+            applied = without(re.escape(left_out) + r"\b.*")
         if applied is not None:
             yield Mutant(name, bench.target.id, frozenset(facts), applied)
 

@@ -85,10 +85,9 @@ async def reloaded(master: int, error_log: Path) -> None:
             written.seek(read)
             if refusal := _REFUSAL.search(written.read().decode(errors="replace")):
                 raise ReloadRefused(refusal[1])
+        # old workers shut down once all new ones run
         serving = workers(master)
-        if not serving - old:
-            return "there was no new worker"
-        return f"old workers {sorted(serving & old)} still served" if serving & old else None
+        return None if serving and not serving & old else f"workers {sorted(serving)} still served"
 
     os.kill(master, SIGHUP)
     await waiting.until(missing, RELOAD_SECONDS)

@@ -1,77 +1,39 @@
-"""Named mutations: the ways in which load balancers break in real life, brought about in the lab."""
+"""How load balancers break in real life."""
 
 import asyncio
-import os
-import re
-import signal
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from scaling_guide.lab import ca, files
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.mutations.forms import (
+    Applied,
+    Table,
+    behind_its_back,
+    edited,
+    first_file,
+    without,
+)
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import HaproxyTarget, NginxTarget
 from scaling_guide.model.record import System
 
-Applied = Callable[[Bench], AbstractAsyncContextManager[str]]
-
-N, H, A = System.NGINX, System.HAPROXY, System.APP
+N, H = System.NGINX, System.HAPROXY
 
 _USUAL_CURVE = ec.SECP256R1()
 _WEAK = "ECDHE-ECDSA-AES128-SHA"
-
-
-# ---------------------------------------------------------------------------------------- edited files
-
-
-def edited(*edits: tuple[str, str]) -> Applied:
-    """The target's file with each pattern replaced, and reloaded."""
-
-    @asynccontextmanager
-    async def applied(bench: Bench) -> AsyncIterator[str]:
-        await bench.put({name: _edit(text, edits) for name, text in bench.pristine.items()})
-        yield "; ".join(replacement or f"without {pattern}" for pattern, replacement in edits)
-
-    return applied
-
-
-def _edit(text: str, edits: tuple[tuple[str, str], ...]) -> str:
-    for pattern, replacement in edits:
-        text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
-        if not count:
-            raise DidNotLand(f"nothing in the file matches {pattern}")
-    return text
-
-
-def _without(*patterns: str) -> Applied:
-    return edited(*((rf"^ *{pattern}\n", "") for pattern in patterns))
-
-
-def _first_file(bench: Bench) -> tuple[str, str]:
-    return next(iter(bench.pristine.items()))
-
-
-@asynccontextmanager
-async def _behind_its_back(bench: Bench, texts: Mapping[str, str]) -> AsyncIterator[None]:
-    """Files of the target changed without telling it, and afterwards the documented ones, told."""
-    files.write(bench.directory, texts)
-    try:
-        yield
-    finally:
-        files.write(bench.directory, bench.pristine)
-        await bench.take_effect()
 
 
 @asynccontextmanager
 async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
     """The file changes after the last reload: what `nginx -T` prints is not what runs."""
     await bench.restore()
-    name, text = _first_file(bench)
-    async with _behind_its_back(bench, {name: text + "# edited by hand\n"}):
+    name, text = first_file(bench)
+    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
         yield f"{name} changed and not reloaded"
 
 
@@ -79,8 +41,8 @@ async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
 async def config_invalid(bench: Bench) -> AsyncIterator[str]:
     """The file on disk would not start, and nobody has tried."""
     await bench.restore()
-    name, text = _first_file(bench)
-    async with _behind_its_back(bench, {name: text + "no_such_directive on;\n"}):
+    name, text = first_file(bench)
+    async with behind_its_back(bench, {name: text + "no_such_directive on;\n"}):
         yield "no_such_directive on;"
 
 
@@ -88,8 +50,8 @@ async def config_invalid(bench: Bench) -> AsyncIterator[str]:
 async def reload_failed(bench: Bench) -> AsyncIterator[str]:
     """A reload was refused, the file was put right, and the old worker serves on."""
     await bench.restore()
-    name, text = _first_file(bench)
-    async with _behind_its_back(bench, {name: text + "no_such_directive on\n"}):
+    name, text = first_file(bench)
+    async with behind_its_back(bench, {name: text + "no_such_directive on\n"}):
         try:
             await bench.take_effect()
         except ReloadRefused as error:
@@ -105,7 +67,7 @@ async def algorithm_not_reloaded(bench: Bench) -> AsyncIterator[str]:
     """The process runs another algorithm than the file says."""
     await bench.put(bench.rendered({"haproxy-algorithm": "leastconn"}))
     bench.current = bench.pristine
-    async with _behind_its_back(bench, bench.pristine):
+    async with behind_its_back(bench, bench.pristine):
         yield "balance leastconn runs, the file says otherwise"
 
 
@@ -171,7 +133,7 @@ async def _hold_a_request(target: NginxTarget, site: str) -> None:
 
 def certificate(
     days: int = 90,
-    name: str | None = None,
+    covers: str | None = None,
     intermediate: bool = True,
     reload: bool = True,
     curve: ec.EllipticCurve = _USUAL_CURVE,
@@ -186,12 +148,13 @@ def certificate(
         kept = {path: path.read_bytes() for path in paths if path.exists()}
         signer = ca.authority(bench.lab.directory("ca"))
         try:
-            named = name or bench.environment.site
+            site = bench.environment.site
+            names = [covers or site]
             key = ec.generate_private_key(curve)
-            bench.certificate(ca.issue(signer, named, days, intermediate=intermediate, key=key))
+            bench.certificate(ca.issue(signer, site, days, names, intermediate=intermediate, key=key))
             if reload:
                 await bench.take_effect()
-            yield f"a certificate for {named}, {days} days, {curve.name}"
+            yield f"a certificate for {names[0]}, {days} days, {curve.name}"
         finally:
             for path, content in kept.items():
                 ca.write_secret(path, content)
@@ -215,39 +178,7 @@ async def private_key_readable(bench: Bench) -> AsyncIterator[str]:
         path.chmod(mode)
 
 
-# ------------------------------------------------------------------------------------- the application
-
-
-@asynccontextmanager
-async def app_draining(bench: Bench) -> AsyncIterator[str]:
-    """An application that was told to drain, and never told to stop draining."""
-    os.kill(bench.pid, signal.SIGUSR1)
-    try:
-        yield "SIGUSR1"
-    finally:
-        os.kill(bench.pid, signal.SIGUSR2)
-
-
-@asynccontextmanager
-async def app_killed(bench: Bench) -> AsyncIterator[str]:
-    """An application that ended in the middle of its work, as the kernel ends one that takes too much."""
-    await bench.order("kill")
-    yield "SIGKILL"
-    await bench.order("start")
-
-
-def app_fault(line: str) -> Applied:
-    """The application started with a fault built in."""
-
-    @asynccontextmanager
-    async def applied(bench: Bench) -> AsyncIterator[str]:
-        await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
-        yield line
-
-    return applied
-
-
-MUTATIONS: dict[tuple[str, System], Applied] = {
+MUTATIONS: Table = {
     ("config-invalid", N): config_invalid,
     ("config-invalid", H): config_invalid,
     ("reload-forgotten", N): reload_forgotten,
@@ -260,14 +191,25 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
     ("weight-half", H): admin("set weight app/app-1 50%", "set weight app/app-1 100%"),
     ("server-drained", H): admin("set server app/app-1 state drain", "set server app/app-1 state ready"),
     ("server-maintenance", H): admin("set server app/app-1 state maint", "set server app/app-1 state ready"),
-    ("server-missing", N): _without(r"server 127\.[0-9.]+3:8000 .*"),
-    ("server-missing", H): _without(r"server app-3 .*"),
+    ("server-missing", N): without(r"server 127\.[0-9.]+3:8000 .*"),
+    ("server-missing", H): without(r"server app-3 .*"),
     ("server-down", N): edited((r"(server 127\.[0-9.]+3:8000 .*);", r"\1 down;")),
-    ("check-tcp-only", H): _without(r"option httpchk", r"http-check send .*", r"http-check expect .*"),
+    ("sticky-keepalive-lost", N): edited((r"(upstream app_sticky \{[^}]*)keepalive [0-9]+;", r"\1")),
+    ("sticky-server-down", N): edited(
+        (r"(upstream app_sticky \{[^}]*server 127\.[0-9.]+3:8000 [^;]*);", r"\1 down;")
+    ),
+    ("sticky-server-drained", H): admin(
+        "set server app_sticky/app-1 state drain", "set server app_sticky/app-1 state ready"
+    ),
+    ("all-but-one-drained", H): admin(
+        "set server app/app-1 state drain; set server app/app-2 state drain",
+        "set server app/app-1 state ready; set server app/app-2 state ready",
+    ),
+    ("check-tcp-only", H): without(r"option httpchk", r"http-check send .*", r"http-check expect .*"),
     ("forwarded-for-appended", H): edited(
         (r"http-request set-header X-Forwarded-For .*", "option forwardfor")
     ),
-    ("forwarded-proto-missing", H): _without(r"http-request set-header X-Forwarded-Proto .*"),
+    ("forwarded-proto-missing", H): without(r"http-request set-header X-Forwarded-Proto .*"),
     ("redirect-to-http", N): edited((r"(return 308) https://", r"\1 http://")),
     ("redirect-to-http", H): edited((r"location https://", "location http://")),
     ("hsts-missing-on-errors", N): edited((r"(add_header Strict-Transport-Security .*) always;", r"\1;")),
@@ -296,8 +238,8 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
     ("certificate-short", H): certificate(days=29),
     ("certificate-long", N): certificate(days=398),
     ("certificate-long", H): certificate(days=398),
-    ("certificate-wrong-name", N): certificate(name="other.lab.test"),
-    ("certificate-wrong-name", H): certificate(name="other.lab.test"),
+    ("certificate-wrong-name", N): certificate(covers="other.lab.test"),
+    ("certificate-wrong-name", H): certificate(covers="other.lab.test"),
     ("certificate-other-key", N): certificate(curve=ec.SECP521R1()),
     ("certificate-other-key", H): certificate(curve=ec.SECP521R1()),
     ("certificate-not-reloaded", N): certificate(reload=False),
@@ -308,10 +250,5 @@ MUTATIONS: dict[tuple[str, System], Applied] = {
     ("private-key-readable", H): private_key_readable,
     ("sticky-cookie-bare", H): edited((r" httponly secure", "")),
     ("sticky-cookie-dynamic", H): edited((r" cookie app-([0-9])$", r" cookie 127.0.0.3\1:8000")),
-    ("sticky-lost", H): edited((r"^( *)cookie SRV", r"\1ignore-persist if TRUE\n\1cookie SRV")),
-    ("app-draining", A): app_draining,
-    ("app-killed", A): app_killed,
-    ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
-    ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),
-    ("app-old-version", A): app_fault("APP_VERSION=0.9"),
+    ("sticky-lost", H): edited((r"^( *)cookie SRV", r"\1http-request del-header Cookie\n\1cookie SRV")),
 }  # fmt: skip

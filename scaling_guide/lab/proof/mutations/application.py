@@ -1,0 +1,51 @@
+"""How an application behind a load balancer breaks in real life."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.mutations.forms import Applied, Table
+from scaling_guide.model.record import System
+
+A = System.APP
+
+
+@asynccontextmanager
+async def app_draining(bench: Bench) -> AsyncIterator[str]:
+    """An application that was told to drain, and never told to stop draining."""
+    await bench.restore()
+    os.kill(bench.pid, signal.SIGUSR1)
+    try:
+        yield "SIGUSR1"
+    finally:
+        os.kill(bench.pid, signal.SIGUSR2)
+
+
+@asynccontextmanager
+async def app_killed(bench: Bench) -> AsyncIterator[str]:
+    """An application that ended in the middle of its work, as the kernel ends one that takes too much."""
+    await bench.order("kill")
+    yield "SIGKILL"
+    await bench.order("start")
+
+
+def app_fault(line: str) -> Applied:
+    """The application started with a fault built in."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
+        yield line
+
+    return applied
+
+
+MUTATIONS: Table = {
+    ("app-draining", A): app_draining,
+    ("app-killed", A): app_killed,
+    ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
+    ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),
+    ("app-old-version", A): app_fault("APP_VERSION=0.9"),
+}
