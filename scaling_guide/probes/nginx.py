@@ -87,8 +87,9 @@ def config(environment: Environment, target: NginxTarget, deadline: float) -> Fo
 def process(environment: Environment, target: NginxTarget, deadline: float) -> Found:
     """Whether the files are valid, and whether the workers run by them.
 
-    `nginx -t` opens log files and the pid file, as it always does, and changes none. Raises Unreachable where
-    no master runs or the checker's user may not see it or test its files, and as the transport does.
+    `nginx -t` does what it always does: it opens the log files and the pid file, and logs why it refuses.
+    Raises Unreachable where no master runs or the checker's user may not see it or test its files, and as the
+    transport does.
     """
     words = _words(target)
     questions = {
@@ -209,9 +210,13 @@ def _running(target: NginxTarget, answer: Output) -> _Running:
     return _Running(workers, user in ("0", owner))
 
 
+# the time and the process id would make every message new
+_BEGINNING = re.compile(r"^nginx: |^[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} |(?<=\]) [0-9]+#[0-9]+:")
+
+
 def _tested(answer: Output, ours: bool) -> dict[str, Any]:
     """The verdict of `nginx -t`. Raises Unreachable where it speaks of the checker and not of the files."""
-    said = [re.sub(r"^nginx: ", "", line) for line in answer.stdout.splitlines()]
+    said = [_BEGINNING.sub("", line) for line in answer.stdout.splitlines()]
     refusals = [line for line in said if line.startswith("[emerg]")]
     if answer.exit_code == 0:
         return {"test > result": "ok", "test > message": "\n".join(said)}
@@ -269,7 +274,7 @@ def _disk(answer: Output) -> dict[str, str]:
         said = answer.stderr.strip().splitlines()
         raise Unreachable(f"the configuration cannot be read: {said[-1] if said else 'no reason given'}")
     _, *parts = _FILE.split(answer.stdout)
-    if not parts:
+    if not "".join(parts[1::2]).strip():
         raise Malformed("the configuration is empty")
     return dict(zip(parts[::2], parts[1::2], strict=True))
 

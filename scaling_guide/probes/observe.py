@@ -257,10 +257,12 @@ def _search(probe: Probe, segments: list[str]) -> str:
     if probe is Probe.HAPROXY_CONFIG:
         words = segments[1:] or segments
         name = words[-1] if words[0].startswith("server ") else words[0]
+        # known by its base name, written with its path
+        name = re.sub(r"^stats socket ", "stats socket .*", name)
     else:
         inside = [segment for segment in segments if not _CONTEXT.fullmatch(segment)]
         name = (inside or segments)[0]
         if name in ("method", "servers"):
             name, lines = segments[1], "-A 12 "
-    pattern = " +".join(re.sub(r"([$*+?()\[\]{}|])", r"\\\1", word) for word in name.split())
+    pattern = " +".join(re.sub(r"([$+?()\[\]{}|])", r"\\\1", word) for word in name.split())
     return f"-nwE {lines}{shlex.quote(pattern)}"

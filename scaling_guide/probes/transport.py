@@ -108,8 +108,9 @@ def exchange(family: int, address: str | tuple[str, int], text: str, deadline: f
         connection.settimeout(_left(ends))
         connection.connect(address)
         connection.sendall(text.encode())
-        # HAProxy's master does not close before the other side has
-        connection.shutdown(socket.SHUT_WR)
+        if family == socket.AF_UNIX:
+            # HAProxy's master does not close before the other side has
+            connection.shutdown(socket.SHUT_WR)
         while True:
             connection.settimeout(_left(ends))
             part = connection.recv(65536)

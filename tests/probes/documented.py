@@ -1,0 +1,80 @@
+"""The documented configuration of both load balancers, for addresses and a directory of the tests."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.facts import Fact
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.load import examine
+from scaling_guide.model.record import Probe, TierName
+from scaling_guide.probes.observe import by_hand
+from scaling_guide.render.configs import render
+
+DATA = Path(__file__).parents[2] / "data"
+# two runs of the tests at a time do not meet
+NET = f"127.66.{os.getpid() % 250 + 1}"
+
+
+@cache
+def _guide(root: Path) -> Guide:
+    guide, _ = examine(DATA, {"net": NET, "root": str(root), "repo": str(DATA.parent)})
+    assert guide is not None
+    return guide
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """A directory with a short name, for HAProxy's sockets, that servers without root can enter."""
+    path = Path(tempfile.mkdtemp(prefix="sg-", dir="/tmp"))
+    path.chmod(0o711)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def environment(root: Path, tier: TierName = "medium") -> Environment:
+    """The environment `lab`, at these tests' addresses and below `root`."""
+    return _guide(root).environments["lab"].model_copy(update={"tier": tier})
+
+
+def write(root: Path, target: Target, tier: TierName = "medium") -> None:
+    """The target's files for `tier`, and a certificate, where the environment says they are."""
+    folder = root / target.id
+    (root / "logs").mkdir(exist_ok=True)
+    (folder / "tls").mkdir(parents=True, exist_ok=True)
+    for name, text in render(_guide(root), environment(root, tier), target).items():
+        (folder / name).write_text(text)
+    key, certificate = folder / "tls" / "app.lab.test.key", folder / "tls" / "app.lab.test.pem"
+    if not key.exists():
+        request = (
+            "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=app.lab.test"
+        )
+        subprocess.run(
+            [*request.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
+        )
+        # HAProxy wants both in one file
+        certificate.write_text(certificate.read_text() + key.read_text())
+
+
+def facts(root: Path, probe: Probe) -> tuple[Fact, ...]:
+    """All documented facts that this probe is asked for."""
+    return tuple(fact for fact in _guide(root).facts.values() if fact.probe is probe)
+
+
+def failing_by_hand(root: Path, environment: Environment, target: Target, probe: Probe) -> str:
+    """The commands for a person that end in an error, of all documented facts of this probe."""
+    commands = [
+        by_hand(probe, environment, target, fact.claim(environment).setting) for fact in facts(root, probe)
+    ]
+    assert commands
+    script = "\n".join(f"{{ {each}; }} >/dev/null || echo {shlex.quote(each)}" for each in commands)
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=10).stdout
