@@ -30,15 +30,8 @@ def loaded(answer: Answer, stopped: bool = True, **changes: Any) -> Report:
 
 
 def a_load(site: Site, **changes: Any) -> Load:
-    values = {
-        "per_second": 100,
-        "seconds": 0.3,
-        "seconds_at_most": 0.6,
-        "timeout": 0.2,
-        "path": "/",
-        **changes,
-    }
-    return Load(site, **values)
+    lasting = {"seconds": 0.3, "seconds_at_most": 0.6, "lead": 0.1}
+    return Load(site, **{"per_second": 100, "timeout": 0.2, "path": "/", **lasting, **changes})
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,6 +103,16 @@ def test_requests_that_a_busy_client_sends_late_are_counted() -> None:
 def test_load_goes_on_until_it_is_told_to_stop_but_not_for_ever() -> None:
     assert loaded(each(GOOD), stopped=True).sent == 30
     assert loaded(each(GOOD), stopped=False).sent == 60
+
+
+def test_told_to_stop_it_goes_on_as_long_as_its_lead() -> None:
+    async def load() -> Report:
+        stop = asyncio.Event()
+        async with serving(each(GOOD)) as site:
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+            return await run(a_load(site, seconds=0.2, seconds_at_most=2.0, lead=0.1), stop)
+
+    assert 39 <= asyncio.run(load()).sent <= 43
 
 
 def test_it_is_established_after_its_lead() -> None:

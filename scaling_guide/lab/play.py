@@ -1,0 +1,265 @@
+"""One scenario of a rehearsal: its configuration, its load, the commands of the page, and what came of it."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scaling_guide.lab import shell, state
+from scaling_guide.lab.app.ledger import Ledger
+from scaling_guide.lab.client import Site
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.load import Load, Report, Running
+from scaling_guide.lab.measured import Act, Seen
+from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer
+from scaling_guide.model.experiments import Experiment
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.record import System
+from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
+from scaling_guide.model.units import Unit, meaning
+from scaling_guide.render.commands import Command, Situation, phase_commands, render_step, situation, targets
+from scaling_guide.verify.check import Check
+from scaling_guide.verify.outcome import Outcome
+from scaling_guide.verify.run import verify
+from scaling_guide.verify.selection import runbook_checks
+
+COMMAND_SECONDS = 60.0
+# for a wait to end by itself
+GRACE_SECONDS = 10.0
+# for health checks, and a slow start, to come to an end
+GREEN_SECONDS = 40.0
+LOOK_SECONDS = 0.5
+LONGEST_LOAD_SECONDS = 120.0
+MET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
+
+Procedure = Runbook | Experiment
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a scenario went.
+
+    `unmet` has, for each phase, what did not hold: checks, and commands that failed. `differences` is what
+    the roll-back did not bring back, None where there was none.
+    """
+
+    seen: Mapping[str, Seen]
+    acts: tuple[Act, ...]
+    unmet: Mapping[str, tuple[str, ...]]
+    differences: tuple[str, ...] | None
+    outlasted: bool
+    versions: Mapping[str, str]
+
+
+@dataclass
+class Play:
+    """A scenario of `procedure` in a lab that is up and as documented. Each play runs once."""
+
+    guide: Guide
+    environment: Environment
+    lab: Lab
+    procedure: Procedure
+    rehearsal: Rehearsal
+    scenario: Scenario
+    acts: list[Act] = field(default_factory=list)
+    unmet: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    given: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.environ = shell.environ(self.lab)
+        self.situation = self._situation()
+        self.benches = {
+            target.id: Bench(self.guide, self.environment, target, self.lab)
+            for target in self.environment.targets.values()
+        }
+        systems = self.scenario.targets or self.rehearsal.targets
+        self.load_balancers: tuple[LoadBalancer, ...] = tuple(
+            target for target in self.environment.of(*systems) if not isinstance(target, AppTarget)
+        )
+
+    def _situation(self) -> Situation | None:
+        if isinstance(self.procedure, Experiment):
+            return None
+        return situation(self.guide, self.environment, self.procedure, given=self.rehearsal.parameters)
+
+    async def run(self) -> Course:
+        """The scenario from its configuration to its figures.
+
+        Raises DidNotLand where a server refuses the configuration or a mutation fails, ChildProcessError
+        where the load does.
+        """
+        await self._configure()
+        await self._steps("before", self._before())
+        async with AsyncExitStack() as stack:
+            loads = {
+                target.id: await stack.enter_async_context(Running(self._load(target)))
+                for target in self.load_balancers
+            }
+            for load in loads.values():
+                await load.established()
+            await self._break()
+            start = await self._state()
+            await self._checks("preconditions")
+            await self._phase("preconditions")
+            await self._phase("mitigate")
+            await self._checks("mitigate")
+            mitigated = time.monotonic()
+            last = "roll_back" if self.scenario.roll_back else "verify"
+            await self._phase(last)
+            finished = await asyncio.gather(*(load.finish() for load in loads.values()))
+        await self._checks(last)
+        end = await self._state()
+        reports = dict(zip(loads, finished, strict=True))
+        # the lab goes down, so what was given need not be taken back
+        return Course(
+            seen={name: self._seen(name, report, mitigated) for name, report in reports.items()},
+            acts=tuple(self.acts),
+            unmet=self.unmet,
+            differences=start.differences(end) if self.scenario.roll_back else None,
+            outlasted=any(report.seconds >= LONGEST_LOAD_SECONDS for report in finished),
+            versions=start.versions,
+        )
+
+    # ------------------------------------------------------------------------------------------- setting
+
+    async def _configure(self) -> None:
+        for bench in self.benches.values():
+            await bench.put(bench.rendered(self.scenario.overrides))
+            bench.pristine = bench.current
+
+    def _load(self, target: LoadBalancer) -> Load:
+        trust = Path(target.trust) if target.trust else None
+        return Load(
+            Site(target.address, target.https, self.environment.site, trust),
+            per_second=self.rehearsal.requests_per_second,
+            seconds=self.rehearsal.seconds,
+            seconds_at_most=LONGEST_LOAD_SECONDS,
+            method=self.scenario.method,
+            path=self.scenario.path or self.rehearsal.path,
+            orders=target.id,
+        )
+
+    async def _break(self) -> None:
+        """Bring about what the scenario is given, where it can be."""
+        server = self.situation.server if self.situation else self.environment.apps[0]
+        for name in self.scenario.given:
+            for target in (*self.load_balancers, server):
+                if mutation := MUTATIONS.get((name, target.system)):
+                    await self.given.enter_async_context(mutation(self.benches[target.id]))
+
+    async def _state(self) -> state.State:
+        return await asyncio.to_thread(state.read, self.environment, self.lab)
+
+    # ------------------------------------------------------------------------------------------- phases
+
+    def _before(self) -> Iterable[Command]:
+        if self.situation is None:
+            return ()
+        return [
+            render_step(step, self.situation, target)
+            for step in self.rehearsal.before
+            for target in targets(step.system, self.situation)
+        ]
+
+    async def _phase(self, phase: str) -> None:
+        if self.situation is not None:
+            await self._steps(phase, phase_commands(self.situation, phase))
+
+    async def _steps(self, phase: str, commands: Iterable[Command]) -> None:
+        """Run the commands that the scenario does not skip, up to the first that fails."""
+        for command in commands:
+            step = command.step
+            if step.id is not None and step.id in self.scenario.skip:
+                continue
+            if step.id is not None and step.id == self.scenario.mended_by:
+                await self.given.aclose()
+            if not await self._run(phase, command):
+                self._note(phase, f"`{step.do}` failed: {' / '.join(self.said[-3:])}")
+                return
+
+    async def _run(self, phase: str, command: Command) -> bool:
+        """Run a command and its wait. Returns whether both succeeded."""
+        bounds = [(command.run, COMMAND_SECONDS)]
+        if command.wait and command.step.wait_at_most:
+            patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
+            bounds.append((command.wait, patience + GRACE_SECONDS))
+        for text, seconds in bounds:
+            ran = await shell.run(text, self.environ, self.lab.repo, seconds)
+            target = command.target.id if command.target else None
+            self.acts.append(Act(phase, target, text, ran.exit_code, ran.seconds))
+            self.said = ran.said
+            if not ran.succeeded:
+                return False
+        return True
+
+    async def _checks(self, phase: str) -> None:
+        """Note the checks of a phase that do not hold, after some patience where they should."""
+        if self.situation is None:
+            return
+        checks = runbook_checks(self.guide, self.environment, self.procedure.id, phase)
+        red = frozenset(self.scenario.red if phase in ("verify", "roll_back") else ())
+        end = time.monotonic() + (GREEN_SECONDS if is_bounded(self.scenario) else 0)
+        unmet = await self._unmet(checks, red)
+        while unmet and time.monotonic() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+            unmet = await self._unmet(checks, red)
+        for each in unmet:
+            self._note(phase, each)
+
+    async def _unmet(self, checks: Sequence[Check], red: frozenset[str]) -> list[str]:
+        run = await asyncio.to_thread(verify, self.environment, checks)
+        return [
+            f"{row.id}@{row.target} {row.outcome}: {row.message}"
+            for row in run.results
+            if row.outcome not in MET and row.id not in red
+        ]
+
+    def _note(self, phase: str, what: str) -> None:
+        self.unmet[phase] = (*self.unmet.get(phase, ()), what)
+
+    # ------------------------------------------------------------------------------------------- figures
+
+    def _seen(self, target: str, report: Report, mitigated: float) -> Seen:
+        ledger = Ledger(self.lab.root / "orders.ledger").executions()
+        executed = {order: len(by) for order, by in ledger.items() if order.startswith(f"{target}-")}
+        return Seen(
+            sent=report.sent,
+            ok=report.ok,
+            lost=report.lost,
+            lost_after=sum(loss.at >= mitigated - report.began for loss in report.losses),
+            window=report.window,
+            latencies=report.latencies,
+            late=report.late,
+            executed_twice=sum(number > 1 for number in executed.values()),
+            lost_but_executed=sum(loss.order in executed for loss in report.losses),
+        )
+
+
+def is_bounded(scenario: Scenario) -> bool:
+    """Whether a scenario promises something, or only shows what happens without what is documented."""
+    return scenario.lost_at_most is not None or scenario.lost_after_at_most is not None
+
+
+def problems(scenario: Scenario, course: Course, systems: Mapping[str, System]) -> tuple[str, ...]:
+    """In what a course fell short of what its scenario promises. `systems` by target."""
+    if not is_bounded(scenario):
+        return ()
+    found = [f"{phase}: {each}" for phase, unmet in course.unmet.items() for each in unmet]
+    for target, seen in course.seen.items():
+        allowed = {
+            "in all": (seen.lost_in_all, scenario.loss_allowed(systems[target])),
+            "after the mitigation": (seen.lost_after, scenario.lost_after_at_most),
+        }
+        for when, (lost, most) in allowed.items():
+            if most is not None and lost > most:
+                found.append(f"{target} lost {lost:,} of {seen.sent:,} {when}, at most {most:,} may be")
+        if seen.executed_twice:
+            found.append(f"{target}: {seen.executed_twice:,} orders were executed twice")
+    found += [f"not rolled back: {each}" for each in course.differences or ()]
+    if course.outlasted:
+        found.append("the load was over before the commands were")
+    return tuple(found)

@@ -1,0 +1,105 @@
+"""Rehearse runbooks and experiments: under load, each scenario in a lab started afresh."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import LabError, lab
+from scaling_guide.lab.measured import Measured, Played, scenario_digest
+from scaling_guide.lab.play import Course, Play, Procedure, is_bounded, problems
+from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.runbooks import Rehearsal, Safety
+
+Progress = Callable[[str], None]
+
+
+class Refused(Exception):
+    """Why a rehearsal was not begun."""
+
+
+def rehearse(
+    guide: Guide,
+    environment: Environment,
+    procedure: Procedure,
+    number: int,
+    progress: Progress = lambda line: None,
+    irreversible: bool = False,
+) -> Measured:
+    """Play every scenario of a runbook or an experiment in lab `number`, which is down afterwards.
+
+    `environment` is the lab's, loaded for that number. Raises Refused for a procedure without a rehearsal,
+    with a mutation that nobody knows, or, unless `irreversible`, with a step that cannot be undone; LabError
+    where the lab is up already or does not start; DidNotLand where a server refuses the configuration of a
+    scenario; ChildProcessError where the load does not run.
+    """
+    rehearsal = accepted(procedure, irreversible)
+    where = lab(number)
+    if lifecycle.status(number).phase != "down":
+        raise LabError(
+            f"lab {number} is up, and a rehearsal breaks things: take it down or use another --lab"
+        )
+    played: dict[str, Played] = {}
+    versions: Mapping[str, str] = {}
+    for name, scenario in rehearsal.scenarios.items():
+        progress(f"{procedure.id}: {scenario.title}")
+        course = _course(Play(guide, environment, where, procedure, rehearsal, scenario))
+        played[name] = _played(environment, rehearsal, name, course)
+        versions = course.versions
+        for target, seen in course.seen.items():
+            progress(f"  {target}: {seen.words}")
+        for problem in played[name].problems:
+            progress(f"  {problem}")
+    return Measured(
+        id=procedure.id,
+        digest=procedure.digest,
+        date=date.today(),
+        tier=environment.tier,
+        cores=len(os.sched_getaffinity(0)),
+        versions=versions,
+        requests_per_second=rehearsal.requests_per_second,
+        scenarios=played,
+    )
+
+
+def accepted(procedure: Procedure, irreversible: bool = False) -> Rehearsal:
+    """The rehearsal of a procedure that may be rehearsed. Raises Refused for any other."""
+    rehearsal = procedure.rehearsal
+    if rehearsal is None:
+        raise Refused(f"{procedure.id} has no rehearsal")
+    known = {name for name, _ in MUTATIONS}
+    if unknown := {name for each in rehearsal.scenarios.values() for name in each.given} - known:
+        raise Refused(f"{procedure.id} is given {min(unknown)}, which is no mutation of the lab")
+    for phase in procedure.phases.values():
+        for step in phase.steps:
+            if step.safety is Safety.IRREVERSIBLE and not irreversible:
+                raise Refused(f"{procedure.id} has a step that cannot be undone: `{step.do}`")
+    return rehearsal
+
+
+def _course(play: Play) -> Course:
+    """Let a scenario take its course in a lab of its own."""
+    try:
+        lifecycle.up(play.lab.number, play.environment.tier)
+        return asyncio.run(play.run())
+    finally:
+        lifecycle.down(play.lab.number)
+
+
+def _played(environment: Environment, rehearsal: Rehearsal, name: str, course: Course) -> Played:
+    scenario = rehearsal.scenarios[name]
+    systems = {target.id: target.system for target in environment.targets.values()}
+    return Played(
+        title=scenario.title,
+        method=scenario.method,
+        digest=scenario_digest(rehearsal, name),
+        bounded=is_bounded(scenario),
+        seen=course.seen,
+        acts=course.acts,
+        unmet=course.unmet,
+        differences=course.differences,
+        problems=problems(scenario, course, systems),
+    )
