@@ -21,6 +21,9 @@ class Safety(StrEnum):
     IRREVERSIBLE = "irreversible"
 
 
+Systems = System | Annotated[tuple[System, ...], Field(min_length=1)]
+
+
 class Parameter(Record):
     """What a reader must decide before the first step. `example` is a template, like the commands."""
 
@@ -31,16 +34,17 @@ class Parameter(Record):
 class Step(Record):
     """One command of a runbook. `run` is a template rendered for the reader's environment.
 
-    `system` says where: on every load balancer of that system, or, for `app`, at the one server that the
-    runbook is about; without it the command runs once, from where the guide is. `wait` is a read-only command
-    that is repeated until it succeeds, at most `wait_at_most`. `id` is for scenarios that leave the step out.
+    `system`, one or several, says where: on every load balancer of that system, or, for `app`, at the one
+    server that the runbook is about; without it the command runs once, from where the guide is. `wait` is a
+    read-only command that is repeated until it succeeds, at most `wait_at_most`. `id` is for scenarios that
+    leave the step out.
     """
 
     id: Id | None = None
     do: Text
     run: Text
     safety: Safety
-    system: System | None = None
+    system: Systems | None = None
     wait: Text | None = None
     wait_at_most: Duration | None = None
     takes_effect: Text | None = None
@@ -57,7 +61,7 @@ class Confirm(Record):
 
     look: Text
     run: Text
-    system: System | None = None
+    system: Systems | None = None
     normal: Text
     abnormal: Text
     empty: Text
@@ -79,26 +83,41 @@ class Phase(Record):
     checks: tuple[Id, ...] = ()
 
 
+Loss = Annotated[int, Field(ge=0)]
+
+
 class Scenario(Record):
     """One rehearsal under load: the documented configuration, or its opposite.
 
     `overrides` replaces documented values by others (fact id to value) in every config file before the
-    servers start; `given` names the mutations that make the situation; `skip` names the steps that are left
-    out; `roll_back` goes back after the mitigation instead of verifying it.
+    servers start. `given` names the mutations that make the situation, brought about on the load balancer
+    that the load goes through or on the server that the runbook is about; they are lifted just before the
+    step `mended_by`, or at the end. `skip` names the steps that are left out; `roll_back` goes back after the
+    mitigation instead of verifying it. Afterwards the checks of the last phase are green, save for `red`.
 
-    Lost requests are counted over the whole run (`lost_at_most`) and from the end of the mitigation on
-    (`lost_after_at_most`). None where the scenario only shows what happens without what is documented.
+    Lost requests are counted over the whole run (`lost_at_most`, for each system where they differ) and from
+    the end of the mitigation on (`lost_after_at_most`). None where the scenario only shows what happens
+    without what is documented.
     """
 
     title: Text
     targets: tuple[System, ...] = ()
     given: tuple[Text, ...] = ()
+    mended_by: Id | None = None
     overrides: dict[Id, Any] = {}
     skip: tuple[Id, ...] = ()
     roll_back: bool = False
+    red: tuple[Id, ...] = ()
     method: Literal["GET", "POST"] = "GET"
-    lost_at_most: int | None = Field(default=None, ge=0)
-    lost_after_at_most: int | None = Field(default=None, ge=0)
+    path: Text | None = None
+    lost_at_most: Loss | dict[System, Loss] | None = None
+    lost_after_at_most: Loss | None = None
+
+    def loss_allowed(self, system: System) -> int | None:
+        """How many requests may be lost through a load balancer of `system`; None for any number."""
+        if isinstance(self.lost_at_most, dict):
+            return self.lost_at_most.get(system)
+        return self.lost_at_most
 
 
 class Rehearsal(Record):
@@ -154,10 +173,14 @@ class Runbook(Record):
     def _names_are_known(self) -> "Runbook":
         if self.rehearsal is None:
             return self
-        steps = {step.id for phase in self.phases.values() for step in phase.steps}
+        steps = {step.id for phase in self.phases.values() for step in phase.steps if step.id}
         for name, scenario in self.rehearsal.scenarios.items():
-            if unknown := sorted(set(scenario.skip) - steps):
-                raise ValueError(f"scenario {name} skips {unknown[0]}, which is the `id` of no step")
+            named = {*scenario.skip, *((scenario.mended_by,) if scenario.mended_by else ())}
+            if unknown := sorted(named - steps):
+                raise ValueError(f"scenario {name} names {unknown[0]}, which is the `id` of no step")
+            last = self.roll_back if scenario.roll_back else self.verify
+            if unknown := sorted(set(scenario.red) - set(last.checks)):
+                raise ValueError(f"scenario {name} has {unknown[0]} red, which its last phase does not check")
         if unknown := sorted(set(self.rehearsal.parameters) - set(self.parameters)):
             raise ValueError(f"the rehearsal sets {unknown[0]}, which is no parameter")
         return self
