@@ -6,6 +6,8 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+# data for tests, some of it in files that look like tests
+collect_ignore = ["fixtures"]
 
 settings.register_profile("guide", deadline=None, derandomize=True, database=None)
 settings.load_profile("guide")
