@@ -321,7 +321,7 @@ class Running:
         return nginx.process(self.environment, self.target, SECONDS)[1]
 
     def reload(self) -> None:
-        """Send HUP and return when workers that started later serve."""
+        """Send HUP and return when only workers serve that started later, a tenth of a second ago."""
         before = self.serving()
         self.master.send_signal(signal.SIGHUP)
         self.until(lambda: bool(self.serving()) and not self.serving() & before)
@@ -379,7 +379,7 @@ def test_a_healthy_server_runs_by_its_files(server: Running) -> None:
 def test_files_changed_and_not_loaded_are_seen_at_once_and_a_reload_as_well(server: Running) -> None:
     for _ in range(3):
         server.config.write_text(server.text)
-        assert server.look()["workers > older than disk"] == "yes"
+        server.until(lambda: server.look()["workers > older than disk"] == "yes")
         server.reload()
         assert server.look()["workers > older than disk"] == "no"
 
@@ -391,7 +391,7 @@ def test_an_included_file_that_changed_counts(server: Running) -> None:
     server.reload()
     assert server.look()["workers > older than disk"] == "no"
     part.write_text("# still nothing\n")
-    assert server.look()["workers > older than disk"] == "yes"
+    server.until(lambda: server.look()["workers > older than disk"] == "yes")
 
 
 def test_a_refused_file_is_reported_with_the_reason_and_the_workers_are_still_observed(

@@ -15,8 +15,8 @@ from scaling_guide.probes.staleness import CHANGES, CLOCK, clock, newest_change,
 from scaling_guide.probes.transport import ask
 
 STAT = "812 (a (b) c) S 1 812 812 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0 0"
-# how much later than a process a file is written, so that even a busy host has no doubt
-SOON = 0.2
+# so much later than a process that even a busy host has no doubt, in seconds
+LATER = 5.0
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def _older(pid: int, file: Path) -> bool:
 
 
 def _write_later(file: Path) -> None:
-    """Write the file as if it were a moment from now."""
-    moment = time.time() + SOON
+    """Write the file as if it were a little later."""
+    moment = time.time() + LATER
     os.utime(file, (moment, moment))
 
 
