@@ -336,10 +336,12 @@ async def control(supervisor: Supervisor, stop: asyncio.Event) -> AsyncIterator[
         assert task is not None
         answering.add(task)
         task.add_done_callback(answering.discard)
-        request = (await reader.readline()).decode()
-        writer.write(json.dumps(await _answer(supervisor, stop, request.split())).encode() + b"\n")
-        await writer.drain()
-        writer.close()
+        try:
+            request = (await reader.readline()).decode()
+            writer.write(json.dumps(await _answer(supervisor, stop, request.split())).encode() + b"\n")
+            await writer.drain()
+        finally:
+            writer.close()
 
     supervisor.lab.control.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(answer, supervisor.lab.control)

@@ -38,8 +38,6 @@ http {{
 """
 
 HAPROXY_CFG = """
-global
-    max-spread-checks 20
 defaults
     mode http
     timeout connect 1s
@@ -52,8 +50,8 @@ frontend web
     default_backend app
 backend app
     option httpchk GET /readyz
-    server app-1 {net}.31:8000 check inter 100ms
-    server app-2 {net}.32:8000 check inter 100ms
+    server app-1 {net}.31:8000 check inter 400ms
+    server app-2 {net}.32:8000 check inter 400ms
 """
 
 
@@ -166,6 +164,13 @@ def app_alone(where: Lab, tier: str) -> list[Server]:
 def light(where: Lab, tier: str) -> list[Server]:
     """One server that starts in no time."""
     return [listener("light", Bind(f"{where.net}.40", 8000))]
+
+
+def deaf(where: Lab, tier: str) -> list[Server]:
+    """One server that ends by nothing but SIGKILL."""
+    address = Bind(f"{where.net}.40", 8000)
+    ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    return [script("deaf", ignore + LISTEN.format(binds=[tuple(address)]), address)]
 
 
 def failing(where: Lab, tier: str) -> list[Server]:

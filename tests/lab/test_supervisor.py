@@ -287,6 +287,24 @@ def test_nothing_of_the_callers_environment_reaches_a_server(
     run([listener("light", bind(where, 40))], act)
 
 
+def test_what_is_under_way_is_given_up_when_the_lab_stops(where: Lab, run: Callable[..., None]) -> None:
+    async def never(pid: int) -> str | None:
+        return "it waits for the end"
+
+    async def act(owner: Supervisor) -> None:
+        async with supervisor.control(owner, asyncio.Event()):
+            reader, writer = await asyncio.open_unix_connection(where.control)
+            writer.write(b"start slow\n")
+            await becomes(owner, "slow", "starting")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        # the lock of the operation is free again
+        await owner.stop("slow")
+
+    run([Server(**{**vars(listener("slow", bind(where, 40))), "ready": never})], act)
+
+
 def test_leftovers_of_a_lab_without_watchdog_are_ended(where: Lab, tmp_path: Path) -> None:
     with (
         subprocess.Popen(("sleep", "60"), process_group=0, cwd=where.root) as ours,
