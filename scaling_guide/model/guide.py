@@ -14,7 +14,7 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.sources import Source
-from scaling_guide.model.topics import Section, Tier, Topic
+from scaling_guide.model.topics import Section, Tier, Topic, Unnoticed
 
 
 class Guide(BaseModel):
@@ -32,6 +32,7 @@ class Guide(BaseModel):
     budgets: dict[str, Budget]
     thresholds: dict[str, Threshold]
     environments: dict[str, Environment]
+    unnoticed: tuple[Unnoticed, ...] = ()
 
     @cached_property
     def facts(self) -> Mapping[str, Fact]:

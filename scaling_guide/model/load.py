@@ -108,6 +108,7 @@ class _Reader:
             sources=self.file("sources.yml", dict[Id, sources.Source], {}),
             budgets=self.file("budgets.yml", dict[Id, budgets.Budget], {}),
             thresholds=self.file("thresholds.yml", dict[Id, budgets.Threshold], {}),
+            unnoticed=self.file("unnoticed.yml", tuple[topics.Unnoticed, ...], ()),
             topics=written,
             runbooks=procedures,
             experiments=accidents,

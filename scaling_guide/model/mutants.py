@@ -10,6 +10,7 @@ def wrong_values(expectation: Expectation, alternatives: tuple[Any, ...] = ()) -
     """Values next to the boundary of `expectation` that do not meet it, as a server would accept them.
 
     Text has no neighbours, so wrong text comes from `alternatives`: other values that the product knows.
+    Raises ValueError where the value of `expectation` has no meaning in its unit.
     """
     derived = _BOUNDARY.get(expectation.operator, _no_boundary)(expectation.value, expectation.unit)
     candidates = alternatives or tuple(derived)

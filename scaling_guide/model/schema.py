@@ -26,6 +26,7 @@ KINDS = {
     "sources": Kind("sources.yml", dict[Id, sources.Source]),
     "budgets": Kind("budgets.yml", dict[Id, budgets.Budget]),
     "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
+    "unnoticed": Kind("unnoticed.yml", tuple[topics.Unnoticed, ...]),
     "topic": Kind("topics/*/*.yml", topics.Topic),
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
     "experiment": Kind("experiments/*.yml", experiments.Experiment),

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import Id, Record, Text
+from scaling_guide.model.record import Id, Record, System, Text
 from scaling_guide.model.sources import Citation
 
 
@@ -55,6 +55,14 @@ class Section(Record):
     title: Text
     promise: Text
     topics: tuple[TopicEntry, ...]
+
+
+class Unnoticed(Record):
+    """A line of a rendered file that may go missing without a check noticing, and why that is accepted."""
+
+    system: System
+    line: Text
+    because: Text
 
 
 class Tier(Record):

@@ -153,7 +153,8 @@ def _stepped(base: float, steps: tuple[tuple[int, str], ...], smallest: str) -> 
 def shifted(value: Scalar, unit: Unit, by: int) -> Scalar:
     """The written neighbour of `value`: one unit step up (`by` 1) or down (-1), as a server accepts it.
 
-    Sizes and counts move by one; durations by one second, or one millisecond below a second.
+    Sizes and counts move by one; durations by one second, or one millisecond below a second. Raises
+    ValueError as `meaning` does.
     """
     base = meaning(value, unit)
     if unit is Unit.DURATION:

@@ -12,7 +12,7 @@ SHOWN = "production"
 
 
 def write_downloads(guide: Guide, directory: Path) -> None:
-    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`, in place of older ones."""
+    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`."""
     shutil.rmtree(directory, ignore_errors=True)
     environment = guide.environments[SHOWN]
     for tier in TIERS:

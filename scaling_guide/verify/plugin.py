@@ -94,7 +94,8 @@ class GuideSession:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Drop functions left without a check, and checks that a page before has already."""
         seen: set[str] = set()
-        kept, dropped = [], []
+        kept: list[pytest.Item] = []
+        dropped: list[pytest.Item] = []
         # topics come before the runbooks that lean on them
         for item in sorted(items, key=lambda item: item.path.parent.name == "runbooks"):
             check = _check_of(item)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.topics import Unnoticed
 from scaling_guide.verify.check import CheckResult
 from scaling_guide.verify.outcome import Outcome
 
@@ -57,6 +58,7 @@ class Deletion:
     """A line that was left out, the checks that noticed, and whether the server refused to run without it."""
 
     target: str
+    system: str
     file: str
     line: int
     text: str
@@ -102,6 +104,15 @@ class Proof:
         fact, _, target = name.partition("@")
         return tuple(kill for kill in self.kills if kill.target == target and fact in kill.expected)
 
+    def unargued(self, guide: Guide) -> tuple[Deletion, ...]:
+        """Lines whose loss no check notices, and which `data/unnoticed.yml` does not argue."""
+        return tuple(one for one in self.deletions if one.unnoticed and not _argument(guide, one))
+
+    def overargued(self, guide: Guide) -> tuple[Unnoticed, ...]:
+        """What `data/unnoticed.yml` argues although a check notices it, or although there is no such line."""
+        used = [argument for one in self.deletions if one.unnoticed for argument in _argument(guide, one)]
+        return tuple(argument for argument in guide.unnoticed if argument not in used)
+
     @property
     def unproven(self) -> tuple[str, ...]:
         """Checks that no mutant was shown to turn red."""
@@ -111,12 +122,6 @@ class Proof:
     def survivors(self) -> tuple[Kill, ...]:
         """Mutants that did not land, were not noticed, or disturbed other checks."""
         return tuple(kill for kill in self.kills if not kill.killed)
-
-    @property
-    def holds(self) -> bool:
-        """Whether all checks are proven, all mutants killed, all faults told, and the lab left healthy."""
-        honest = all(fault.honest for fault in self.faults)
-        return not self.unproven and not self.survivors and honest and self.healthy
 
     def document(self) -> dict[str, Any]:
         """The proof as plain JSON values, the content of `kill-matrix.json`."""
@@ -139,6 +144,14 @@ class Proof:
                 "killed": killed,
             },
         }
+
+
+def _argument(guide: Guide, deletion: Deletion) -> list[Unnoticed]:
+    return [
+        argument
+        for argument in guide.unnoticed
+        if argument.system == deletion.system and deletion.text.startswith(argument.line)
+    ]
 
 
 def _kill_row(kill: Kill) -> dict[str, Any]:
@@ -180,6 +193,11 @@ def complaints(proof: Proof, guide: Guide) -> list[str]:
     for fault in proof.faults:
         if not fault.honest:
             lines.append(f"{fault.target}: {fault.id}: {fault.outcomes}; a check claimed to know")
+    for deletion in proof.unargued(guide):
+        place = f"{deletion.target}: {deletion.file}:{deletion.line}"
+        lines.append(f"{place} `{deletion.text}`: no check notices when it is gone; add one, or argue it")
+    for argument in proof.overargued(guide):
+        lines.append(f"{argument.at} `{argument.line}` is argued, and noticed or not there; drop the entry")
     if not proof.healthy:
         lines.append("the lab was not green after the proof")
     return lines

@@ -109,7 +109,9 @@ async def _deletions(bench: Bench, progress: Progress) -> AsyncIterator[Deletion
                 noticed = kill.red | kill.upset
         except _FAILURES:
             refused = True
-        deletion = Deletion(bench.target.id, file, int(line), text, refused, tuple(sorted(noticed)))
+        deletion = Deletion(
+            bench.target.id, bench.target.system, file, int(line), text, refused, tuple(sorted(noticed))
+        )
         if deletion.unnoticed:
             progress(f"{bench.target.id}: nobody notices when `{text}` is gone")
         yield deletion

@@ -164,7 +164,7 @@ def rendered_facts(directory: Path) -> dict[str, Location]:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """`1.22.1` as (1, 22, 1)."""
+    """`1.22.1` as (1, 22, 1). Raises ValueError for what is no version."""
     return tuple(int(part) for part in text.split("."))
 
 
