@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
@@ -17,13 +18,33 @@ SAME_START_SECONDS = 1.0
 _EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
-def orphan_safe(argv: Sequence[str], signal: Signals) -> tuple[str, ...]:
-    """The same command, made to receive `signal` when the calling process dies.
+def orphan_safe(argv: Sequence[str], signal: Signals, user: str | None = None) -> tuple[str, ...]:
+    """The same command, made to receive `signal` when the calling process dies, and to run as `user`.
 
-    To be started from the main thread: the kernel watches the thread that forked, not the process.
+    To be started from the main thread: the kernel watches the thread that forked, not the process. `user` is
+    for root only. One `setpriv` does both in the right order: a change of user disarms the signal.
     """
-    armed = ("setpriv", "--pdeathsig", signal.name.removeprefix("SIG"), "--")
+    other = ("--reuid", user, "--regid", _group_of(user), "--clear-groups") if user else ()
+    armed = ("setpriv", *other, "--pdeathsig", signal.name.removeprefix("SIG"), "--")
     return (*armed, "sh", "-c", _EXEC_IF_PARENT_LIVES, str(os.getpid()), *argv)
+
+
+def ordinary_user(*names: str) -> str | None:
+    """The first of these system users that exists, for root to start a server as; None for any other user.
+
+    Raises LookupError where root finds none of them.
+    """
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for name in names:
+        if name in known:
+            return name
+    raise LookupError(f"there is no system user {' or '.join(names)}: is the package installed?")
+
+
+def _group_of(user: str) -> str:
+    return str(pwd.getpwnam(user).pw_gid)
 
 
 def members(pgid: int) -> list[int]:

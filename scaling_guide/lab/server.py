@@ -31,6 +31,7 @@ class Server:
     every address in `binds` is listened on by the process group it started, and then asks `ready`, with the
     process id, for what is still missing until that is None.
 
+    `user` is the system user that root starts the server as; anyone else starts it as himself.
     `stop_signal` ends the server after the work in hand, `halt_signal` at once and in good order. `reload`
     returns when the new configuration serves and raises ReloadRefused when the old one stayed.
     """
@@ -40,6 +41,7 @@ class Server:
     binds: tuple[Bind, ...] = ()
     needs: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
     prepare: Callable[[], None] = nothing_to_prepare
     ready: Callable[[int], Awaitable[str | None]] = at_once
     reload: Callable[[int], Awaitable[None]] | None = None

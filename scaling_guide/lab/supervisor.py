@@ -210,7 +210,7 @@ class Supervisor:
             entry.prepared = True
         with self.lab.log(server.name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *processes.orphan_safe(server.argv, server.halt_signal),
+                *processes.orphan_safe(server.argv, server.halt_signal, server.user),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
