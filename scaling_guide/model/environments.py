@@ -67,7 +67,109 @@ class HaproxyTarget(_LoadBalancer):
     user: Text | None = None
 
 
-Target = Annotated[AppTarget | NginxTarget | HaproxyTarget, Field(discriminator="system")]
+class _RedisProcess(_Target):
+    """`user` is the checker's identity, `operator` that of whoever acts; each password in a file of its own.
+
+    The password files are where the guide runs, `config`, `acl_file` and `secrets` on the target's host;
+    `secrets` is included by `config` and holds the password that this process shows to others.
+    """
+
+    version: Version
+    directory: Text
+    config: Text
+    acl_file: Text
+    secrets: Text
+    user: Text = "checker"
+    password_file: Text
+    operator: Text = "operator"
+    operator_password_file: Text
+
+
+class RedisTarget(_RedisProcess):
+    """A Redis server. `master` is the target that it replicates when both are new; a failover turns that."""
+
+    system: Literal[System.REDIS]
+    binary: Text = "redis-server"
+    port: Port = 6379
+    master: Id | None = None
+
+
+class SentinelTarget(_RedisProcess):
+    """One Sentinel. `monitors` is the target that is the master at first, `service` its name for clients."""
+
+    system: Literal[System.SENTINEL]
+    binary: Text = "redis-sentinel"
+    port: Port = 26379
+    service: Id
+    monitors: Id
+
+
+class MemcachedTarget(_Target):
+    """A Memcached server. `config` is the file of its options, one a line, as Debian keeps it."""
+
+    system: Literal[System.MEMCACHED]
+    version: Version
+    binary: Text = "memcached"
+    port: Port = 11211
+    config: Text
+    user: Text | None = None
+
+
+class _SqlTarget(_Target):
+    """A server that speaks PostgreSQL's protocol.
+
+    `user` and `passfile` are the checker's identity; the password stands in that file and nowhere else.
+    """
+
+    version: Version
+    directory: Text
+    config: Text
+    database: Text
+    user: Text
+    passfile: Text
+
+
+class PostgresTarget(_SqlTarget):
+    """One PostgreSQL server.
+
+    A replica names the primary that it follows as `upstream`, and its `slot` there, which is also the name
+    that the primary knows it by. `operator` is the system user who may be superuser over the socket.
+    """
+
+    system: Literal[System.POSTGRES]
+    role: Literal["primary", "replica"]
+    port: Port = 5432
+    binaries: Text
+    data: Text
+    sockets: Text
+    operator: Text = "postgres"
+    upstream: Id | None = None
+    slot: Text | None = None
+    replication_passfile: Text | None = None
+
+
+class PgbouncerTarget(_SqlTarget):
+    """One PgBouncer in front of `primary` and, for reads that may be late, of `replica`."""
+
+    system: Literal[System.PGBOUNCER]
+    port: Port = 6432
+    binary: Text = "pgbouncer"
+    userlist: Text
+    primary: Id
+    replica: Id | None = None
+
+
+Target = Annotated[
+    AppTarget
+    | NginxTarget
+    | HaproxyTarget
+    | RedisTarget
+    | SentinelTarget
+    | MemcachedTarget
+    | PostgresTarget
+    | PgbouncerTarget,
+    Field(discriminator="system"),
+]
 LoadBalancer = NginxTarget | HaproxyTarget
 
 

@@ -51,6 +51,13 @@ class System(StrEnum):
     NGINX = "nginx"
     HAPROXY = "haproxy"
     APP = "app"
+    REDIS = "redis"
+    SENTINEL = "sentinel"
+    MEMCACHED = "memcached"
+    POSTGRES = "postgres"
+    PGBOUNCER = "pgbouncer"
+    SUPABASE = "supabase"
+    LINUX = "linux"
 
 
 class Probe(StrEnum):
@@ -65,3 +72,13 @@ class Probe(StrEnum):
     TLS = "tls"
     HOST = "host"
     APP = "app"
+    REDIS = "redis"
+    REDIS_CONFIG = "redis_config"
+    SENTINEL = "sentinel"
+    MEMCACHED = "memcached"
+    POSTGRES_SETTINGS = "postgres_settings"
+    POSTGRES_CONNECTIONS = "postgres_connections"
+    POSTGRES_REPLICATION = "postgres_replication"
+    POSTGRES_HEALTH = "postgres_health"
+    PGBOUNCER_CONSOLE = "pgbouncer_console"
+    PGBOUNCER_PROCESS = "pgbouncer_process"

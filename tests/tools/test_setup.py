@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 SETUP = Path(__file__).parents[2] / "tools" / "setup"
-LAB_PROGRAMS = ("nginx", "haproxy", "socat", "openssl", "ps", "ss", "setpriv")
+LAB_PROGRAMS = (
+    *("nginx", "haproxy", "socat", "openssl", "ps", "ss", "setpriv"),
+    *("postgres", "pgbouncer", "redis-server", "redis-sentinel", "redis-cli", "memcached"),
+)
 BASE_TOOLS = [
     "awk",
     "bash",
@@ -61,6 +64,8 @@ for package; do
     procps) program=ps ;;
     iproute2) program=ss ;;
     util-linux) program=setpriv ;;
+    postgresql-15) program=postgres ;;
+    redis-tools) program=redis-cli ;;
     *) program=$package ;;
   esac
   cp "$SETUP_ROOT/stub" "$SETUP_ROOT/usr/sbin/$program"
@@ -145,7 +150,10 @@ def test_bare_debian_gets_its_packages_then_the_locked_environment_then_the_proj
     done = machine.set_up("lab")
 
     assert done.returncode == 0, done.stderr
-    packages = "nginx haproxy socat openssl procps iproute2 util-linux python3-venv"
+    packages = (
+        "nginx haproxy socat openssl procps iproute2 util-linux "
+        "postgresql-15 pgbouncer redis-server redis-sentinel redis-tools memcached python3-venv"
+    )
     pip = "python -m pip install --disable-pip-version-check"
     assert machine.calls == [
         "apt-get update",
@@ -273,8 +281,9 @@ class TestPolicy:
         machine.program("usr/sbin/nginx")
         machine.set_up("lab")
 
+        kept_out = ("haproxy", "postgresql", "pgbouncer", "redis-server", "redis-sentinel", "memcached")
         assert [call for call in machine.calls if call.startswith("systemctl")] == [
-            "systemctl disable haproxy"
+            f"systemctl disable {service}" for service in kept_out
         ]
 
 

@@ -26,6 +26,16 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.TLS: (System.NGINX, System.HAPROXY),
     Probe.HOST: (System.NGINX, System.HAPROXY),
     Probe.APP: (System.APP,),
+    Probe.REDIS: (System.REDIS,),
+    Probe.REDIS_CONFIG: (System.REDIS,),
+    Probe.SENTINEL: (System.SENTINEL,),
+    Probe.MEMCACHED: (System.MEMCACHED,),
+    Probe.POSTGRES_SETTINGS: (System.POSTGRES,),
+    Probe.POSTGRES_CONNECTIONS: (System.POSTGRES,),
+    Probe.POSTGRES_REPLICATION: (System.POSTGRES,),
+    Probe.POSTGRES_HEALTH: (System.POSTGRES,),
+    Probe.PGBOUNCER_CONSOLE: (System.PGBOUNCER,),
+    Probe.PGBOUNCER_PROCESS: (System.PGBOUNCER,),
 }
 
 # found values that a check must never take for an answer
