@@ -1,6 +1,7 @@
 """Where a lab lives: its number gives its addresses and its directory, and nothing else does."""
 
 import os
+import pwd
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Lab:
     @property
     def variables(self) -> dict[str, str]:
         """What `${...}` stands for in `data/environments/lab.yml`."""
-        return {"net": self.net, "root": str(self.root), "repo": str(self.repo)}
+        user = pwd.getpwuid(os.getuid()).pw_name
+        return {"net": self.net, "root": str(self.root), "repo": str(self.repo), "user": user}
 
     @property
     def control(self) -> Path:

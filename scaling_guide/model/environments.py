@@ -133,7 +133,8 @@ class PostgresTarget(_SqlTarget):
     """One PostgreSQL server.
 
     A replica names the primary that it follows as `upstream`, and its `slot` there, which is also the name
-    that the primary knows it by. `operator` is the system user who may be superuser over the socket.
+    that the primary knows it by. `operator` is the system user who may be superuser over the socket, and
+    `network` the addresses that clients and replicas may come from.
     """
 
     system: Literal[System.POSTGRES]
@@ -142,6 +143,7 @@ class PostgresTarget(_SqlTarget):
     binaries: Text
     data: Text
     sockets: Text
+    network: Text
     operator: Text = "postgres"
     upstream: Id | None = None
     slot: Text | None = None

@@ -3,11 +3,14 @@
 import sys
 from typing import TypeVar
 
+from scaling_guide.lab import fleet
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Server
 from scaling_guide.lab.servers import app, haproxy, nginx
 from scaling_guide.model.environments import AppTarget, HaproxyTarget, NginxTarget
+from scaling_guide.model.load import examine
+from scaling_guide.model.record import System
 
 T = TypeVar("T", AppTarget, NginxTarget, HaproxyTarget)
 
@@ -186,3 +189,12 @@ def hanging(where: Lab, tier: str) -> list[Server]:
         *light(where, tier),
         script("mute", "import signal; signal.pause()", Bind(f"{where.net}.41", 8000)),
     ]
+
+
+def databases(where: Lab, tier: str) -> list[Server]:
+    """PostgreSQL, its replica and the pooler, as documented."""
+    guide, _ = examine(where.repo / "data", where.variables)
+    assert guide is not None
+    environment = guide.environments[fleet.ENVIRONMENT]
+    targets = environment.of(System.POSTGRES, System.PGBOUNCER)
+    return [fleet.server(where, guide, environment, target, tier) for target in targets]

@@ -1,3 +1,4 @@
+import getpass
 import os
 from pathlib import Path
 
@@ -60,7 +61,12 @@ def test_a_directory_too_long_for_a_socket_is_refused(
 
 def test_the_variables_of_the_environment_file_come_from_the_layout() -> None:
     where = lab(42)
-    assert where.variables == {"net": "127.42.0", "root": str(where.root), "repo": str(where.repo)}
+    assert where.variables == {
+        "net": "127.42.0",
+        "root": str(where.root),
+        "repo": str(where.repo),
+        "user": getpass.getuser(),
+    }
     assert (where.repo / "scaling_guide" / "lab").is_dir()
 
 

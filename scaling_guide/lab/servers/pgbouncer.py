@@ -1,0 +1,124 @@
+"""PgBouncer: one process, no pid file, asked and told over its own console."""
+
+import asyncio
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+from typing import Any
+
+import psycopg
+
+from scaling_guide.lab import files, waiting
+from scaling_guide.lab.ca import write_secret
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.ports import Bind
+from scaling_guide.lab.processes import ordinary_user
+from scaling_guide.lab.server import ReloadRefused, Render, Server
+from scaling_guide.lab.servers import identities
+from scaling_guide.model.environments import PgbouncerTarget
+
+ADMINISTRATOR = "pgbouncer_admin"
+LIMITS = "limits.conf"
+ANSWER_SECONDS = 2
+RELOAD_SECONDS = 5.0
+
+# systemd reads the limit from its drop-in; here the shell does
+_LIMITED = f'exec prlimit --nofile="$(sed -n s/^LimitNOFILE=//p {LIMITS})" -- "$@"'
+
+
+def server(lab: Lab, target: PgbouncerTarget, render: Render, needs: tuple[str, ...] = ()) -> Server:
+    """The pooler that this target describes, configured by the files that `render` returns."""
+    user = ordinary_user("postgres", "pgbouncer")
+    directory = lab.directory(target.id)
+    verifiers = identities.verifiers(lab)
+
+    def prepare() -> None:
+        files.write(directory, render())
+        userlist = Path(target.userlist)
+        known = [f'"{role}" "{verifier}"\n' for role, verifier in verifiers.items() if role != "replicator"]
+        write_secret(userlist, "".join(known).encode())
+        identities.own(userlist, user)
+
+    async def ready(pid: int) -> str | None:
+        return await asyncio.to_thread(_missing, lab, target)
+
+    async def reload(pid: int) -> None:
+        await reloaded(lab, target)
+
+    return Server(
+        name=target.id,
+        argv=("sh", "-c", _LIMITED, "sh", target.binary, target.config),
+        binds=(Bind(target.address, target.port),),
+        needs=needs,
+        user=user,
+        prepare=prepare,
+        ready=ready,
+        reload=reload,
+        stop_signal=SIGINT,
+        halt_signal=SIGTERM,
+    )
+
+
+def console(lab: Lab, target: PgbouncerTarget) -> psycopg.Connection[tuple[Any, ...]]:
+    """The console, as its administrator. Raises psycopg.Error."""
+    return psycopg.connect(
+        host=target.address,
+        port=target.port,
+        user=ADMINISTRATOR,
+        dbname="pgbouncer",
+        passfile=str(identities.passfile(lab, ADMINISTRATOR)),
+        connect_timeout=ANSWER_SECONDS,
+        # the console knows the simple protocol only, and no transactions
+        autocommit=True,
+        cursor_factory=psycopg.ClientCursor,
+    )
+
+
+def tell(lab: Lab, target: PgbouncerTarget, *commands: str) -> None:
+    """Give commands on the console. Raises psycopg.Error."""
+    with console(lab, target) as connection:
+        for command in commands:
+            connection.execute(command.encode())
+
+
+def settings(lab: Lab, target: PgbouncerTarget) -> dict[str, str]:
+    """The configuration in force, as `SHOW CONFIG` tells it. Raises psycopg.Error."""
+    with console(lab, target) as connection:
+        return {row[0]: row[1] for row in connection.execute(b"SHOW CONFIG").fetchall()}
+
+
+async def reloaded(lab: Lab, target: PgbouncerTarget) -> frozenset[str]:
+    """Have the file read again, and return the settings that wait for a restart.
+
+    Raises ReloadRefused where PgBouncer finds the file wrong, or TimeoutError.
+    """
+    try:
+        await asyncio.to_thread(tell, lab, target, "RELOAD")
+    except psycopg.Error as error:
+        raise ReloadRefused(str(error).strip()) from None
+    wanted = written(Path(target.config).read_text())
+
+    async def missing() -> str | None:
+        try:
+            await asyncio.to_thread(settings, lab, target)
+        except psycopg.Error as error:
+            return f"it did not answer ({str(error).strip()})"
+        return None
+
+    await waiting.until(missing, RELOAD_SECONDS)
+    running = await asyncio.to_thread(settings, lab, target)
+    return frozenset(name for name, value in wanted.items() if running.get(name) != value)
+
+
+def written(text: str) -> dict[str, str]:
+    """The settings of the section [pgbouncer] of a file."""
+    section = text.partition("[pgbouncer]")[2]
+    pairs = (line.partition("=") for line in section.splitlines() if "=" in line and line[0] not in ";#[")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _missing(lab: Lab, target: PgbouncerTarget) -> str | None:
+    try:
+        running = settings(lab, target)
+    except psycopg.Error as error:
+        return f"its console did not answer ({str(error).strip()})"
+    return None if running["conffile"] == target.config else f"another one answered: {running['conffile']}"
