@@ -17,7 +17,8 @@ from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
 from scaling_guide.render.site import SHOWN
 
-_SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
+_SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application",
+            System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached"}  # fmt: skip
 
 
 @dataclass(frozen=True)

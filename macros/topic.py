@@ -15,7 +15,7 @@ from scaling_guide.model.units import words
 from scaling_guide.probes import app, http
 from scaling_guide.render.configs import render
 
-_LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
+_LANGUAGES = {System.NGINX: "nginx", System.APP: "bash"}
 _EFFECTS = {
     Probe.HTTP: f"probe: about {http.REQUESTS} ordinary requests",
     Probe.TLS: "probe: handshakes, no request inside them",
@@ -100,7 +100,7 @@ def _file(site: Context, system: System, name: str, tier: TierName, text: str) -
         offer = f'<a href="{site.links.to(download)}" download>Download {name} for the {tier} tier</a>'
     else:
         offer = "Not rendered for download in this build; `guide build` renders it."
-    return f"{code(text, _LANGUAGES[system])}\n\n{offer}"
+    return f"{code(text, _LANGUAGES.get(system, 'text'))}\n\n{offer}"
 
 
 def checks(site: Context, topic: Topic) -> str:

@@ -15,7 +15,7 @@ from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
-from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer
+from scaling_guide.model.environments import Environment, LoadBalancer
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
@@ -78,7 +78,7 @@ class Play:
         }
         systems = self.scenario.targets or self.rehearsal.targets
         self.load_balancers: tuple[LoadBalancer, ...] = tuple(
-            target for target in self.environment.of(*systems) if not isinstance(target, AppTarget)
+            target for target in self.environment.of(*systems) if isinstance(target, LoadBalancer)
         )
 
     def _situation(self) -> Situation | None:

@@ -17,7 +17,7 @@ from typing import Any
 from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.record import Probe
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.probes import app, haproxy, host, http, nginx, tls
+from scaling_guide.probes import app, haproxy, host, http, memcached, nginx, redis, sentinel, tls
 from scaling_guide.probes.observation import CannotObserve, Failure, Found, Malformed, Observation, Result
 from scaling_guide.probes.transport import typed
 
@@ -38,6 +38,10 @@ PROBES: Mapping[Probe, Look] = {
     Probe.TLS: tls.probe,
     Probe.HOST: host.probe,
     Probe.APP: app.probe,
+    Probe.REDIS: redis.probe,
+    Probe.REDIS_CONFIG: redis.config,
+    Probe.SENTINEL: sentinel.probe,
+    Probe.MEMCACHED: memcached.probe,
 }
 
 
@@ -168,6 +172,9 @@ def _result(row: dict[str, Any]) -> Result:
 _CURL = "curl -s {trusting}--resolve {site}:{https}:{address} https://{site}:{https}"
 _HANDSHAKE = "openssl s_client -connect {address}:{https} -servername {site}"
 _OPERATOR = "socat stdio {operator_socket}"
+_REDIS = (
+    "REDISCLI_AUTH=$(cat {password_file}) redis-cli --no-auth-warning -h {address} -p {port} --user {user}"
+)
 
 LOOK: Mapping[Probe, Mapping[str, str]] = {
     Probe.NGINX_CONFIG: {
@@ -221,6 +228,39 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "": f"curl -s http://{{address}}:{{http}}{app.ABOUT}",
         **{path: f"curl -si http://{{address}}:{{http}}{path}" for path in app.HEALTH},
     },
+    Probe.REDIS: {
+        "": f"{_REDIS} INFO",
+        "clients": f"{_REDIS} INFO clients",
+        "memory": f"{_REDIS} INFO memory",
+        "keyspace": f"{_REDIS} INFO keyspace",
+        "errors": f"{_REDIS} INFO errorstats",
+        "stats": f"{_REDIS} INFO stats",
+        "replication": f"{_REDIS} INFO replication",
+        "sample": f"for n in 1 2; do {_REDIS} INFO stats | grep -E '^(keyspace_|evicted_k)'; sleep 1; done",
+        "ttl sample": f"for n in $(seq 20); do {_REDIS} PTTL $({_REDIS} RANDOMKEY); done",
+        "acl": f"{_REDIS} ACL WHOAMI; {_REDIS} ACL USERS; {_REDIS} ACL DRYRUN {{user}} FLUSHALL",
+        "without password": "redis-cli -h {address} -p {port} PING",
+    },
+    Probe.REDIS_CONFIG: {
+        "": "grep {search} {config}",
+        "acl": "grep -n {user} {acl_file}",
+        "running": f"{_REDIS} INFO",
+        "listen": "ss -ltn 'sport = :{port}'",
+        "files": "stat -c '%a %U %n' {directory} {config} {acl_file}",
+    },
+    Probe.SENTINEL: {
+        "": f"{_REDIS} SENTINEL MASTER {{service}}",
+        "ckquorum": f"{_REDIS} SENTINEL CKQUORUM {{service}}",
+        "replicas": f"{_REDIS} SENTINEL REPLICAS {{service}}",
+        "peers": f"{_REDIS} SENTINEL SENTINELS {{service}}",
+        "acl": f"{_REDIS} ACL WHOAMI; {_REDIS} ACL DRYRUN {{user}} SENTINEL FAILOVER {{service}}",
+        "without password": "redis-cli -h {address} -p {port} PING",
+    },
+    Probe.MEMCACHED: {
+        "": "printf 'stats\r\nquit\r\n' | socat - TCP:{address}:{port}",
+        "settings": "printf 'stats settings\r\nquit\r\n' | socat - TCP:{address}:{port}",
+        "process": "stat -c '%y %n' {config}; ps -o pid,lstart -C memcached",
+    },
 }
 """For each probe the command that shows a person the same thing, by the first segment of the setting.
 
@@ -228,7 +268,10 @@ The templates take the fields of the target, the environment's site, and what to
 """
 
 _ON_HOST = frozenset(
-    {Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HAPROXY_RUNTIME, Probe.HOST}
+    {
+        *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HAPROXY_RUNTIME, Probe.HOST),
+        Probe.REDIS_CONFIG,
+    }
 )
 _CONTEXT = re.compile(r"events|http|stream|(upstream|server|location|if|map) .*")
 

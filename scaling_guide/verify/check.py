@@ -14,7 +14,9 @@ from scaling_guide.probes.observe import by_hand
 from scaling_guide.verify.outcome import Outcome
 
 # probes that send ordinary requests; the others only read files and counters
-_REQUESTING = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
+_REQUESTING = frozenset(
+    {Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, Probe.REDIS, Probe.SENTINEL, Probe.MEMCACHED}
+)
 
 
 @dataclass(frozen=True)

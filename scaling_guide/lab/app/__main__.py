@@ -1,6 +1,8 @@
 """Run one instance, and end it so that nobody notices."""
 
+import asyncio
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -19,6 +21,10 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._instance = instance
         self._end: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._warming = asyncio.create_task(self._instance.cache.keep_warm())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # not passed on to uvicorn, which would send itself the signal again and end with its number

@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scaling_guide.lab.app.cache import Cache
 from scaling_guide.lab.app.settings import Options
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
@@ -21,6 +22,10 @@ class Instance:
     options: Options
     started: float = field(default_factory=time.monotonic)
     draining: bool = False
+    cache: Cache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = Cache(self.options.places, self.options.habits)
 
     @property
     def has_started(self) -> bool:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from scaling_guide.lab.app import cache
 from scaling_guide.lab.app.instance import Answering, Instance, Metrics
 from scaling_guide.lab.app.ledger import Ledger
 
@@ -45,6 +46,12 @@ def application(instance: Instance) -> Starlette:
             Route("/orders", service.orders),
             Route("/orders/{order}", service.order),
             Route("/metrics", service.metrics),
+            *cache.routes(
+                instance.options.places,
+                instance.options.habits,
+                instance.cache,
+                instance.options.instance,
+            ),
         ],
         middleware=[Middleware(Answering, instance=instance, metrics=metrics)],
     )
@@ -90,6 +97,10 @@ class Service:
             drain=f"{limits.drain:g}s",
             shutdown=f"{limits.shutdown:g}s",
             request_timeout=f"{limits.request_timeout:g}s",
+            cache_ttl=f"{limits.cache_ttl:g}s",
+            cache_jitter=limits.cache_jitter,
+            cache_lock=f"{limits.cache_lock:g}s",
+            cache_timeout=f"{limits.cache_timeout * 1000:g}ms",
         )
 
     async def whoami(self, request: Request) -> Response:

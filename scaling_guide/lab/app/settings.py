@@ -2,10 +2,11 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.lab.app.cache import Habits, Places, ratio
 from scaling_guide.model.units import Unit, meaning
 
 
@@ -14,13 +15,17 @@ class Limits:
     """The settings of the file, durations in seconds.
 
     The file has a line `APP_KEEP_ALIVE=75s` for each; the last three have defaults, and other values than
-    those are faults that a lab can put in.
+    those are faults that a lab can put in. Those of the cache may be missing where there is none.
     """
 
     keep_alive: float
     drain: float
     shutdown: float
     request_timeout: float
+    cache_ttl: float = 3600.0
+    cache_jitter: str = "10%"
+    cache_lock: float = 5.0
+    cache_timeout: float = 0.1
     version: str = ""
     liveness_status: int = 200
     health_cache_control: str = "no-store"
@@ -38,6 +43,13 @@ class Options:
     session_key: Path
     ledger: Path
     limits: Limits
+    places: Places = field(default_factory=Places)
+
+    @property
+    def habits(self) -> Habits:
+        """How this instance keeps values in its cache."""
+        limits = self.limits
+        return Habits(limits.cache_ttl, ratio(limits.cache_jitter), limits.cache_lock, limits.cache_timeout)
 
 
 def _seconds(written: str) -> float:
@@ -57,9 +69,9 @@ def limits_of(text: str) -> Limits:
             continue
         if not assigned or name not in kinds:
             raise ValueError(f"`{line}` is no setting: there are {', '.join(kinds)}")
-        field = kinds[name]
-        found[field.name] = _READERS[field.type](value)
-    missing = [name for name, field in kinds.items() if field.type is float and field.name not in found]
+        kind = kinds[name]
+        found[kind.name] = _READERS[kind.type](value)
+    missing = [name for name, kind in kinds.items() if kind.default is MISSING and kind.name not in found]
     if missing:
         raise ValueError(f"the settings lack {', '.join(missing)}")
     return Limits(**found)  # type: ignore[arg-type]  # converted to the type of each field above
@@ -79,6 +91,9 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--startup-seconds", type=float, default=0.0, help="be unready that long at first")
     parser.add_argument("--session-key", type=Path, required=True, help="file with the key of all instances")
     parser.add_argument("--ledger", type=Path, required=True, help="file to which all append their orders")
+    parser.add_argument("--cache", help="host:port of the Redis that is a cache")
+    parser.add_argument("--sentinels", default="", help="host:port,... of those who know where sessions are")
+    parser.add_argument("--redis-password", type=Path, help="file with the password of user app")
     parser.add_argument("--settings", type=Path, required=True, help="file with the limits")
     given = vars(parser.parse_args(arguments))
     try:
@@ -86,4 +101,6 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     except (OSError, ValueError) as error:
         parser.error(f"--settings: {error}")
     given["version"] = limits.version or given["version"]
-    return Options(**given, limits=limits)
+    sentinels = tuple(filter(None, given.pop("sentinels").split(",")))
+    places = Places(given.pop("cache"), sentinels, password_file=given.pop("redis_password"))
+    return Options(**given, limits=limits, places=places)

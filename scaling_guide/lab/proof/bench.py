@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scaling_guide.lab import ca, files, lifecycle
+from scaling_guide.lab import ca, files, lifecycle, passwords
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.lab.servers import haproxy, nginx
-from scaling_guide.model.environments import AppTarget, Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
 from scaling_guide.model.guide import Guide
 from scaling_guide.render.configs import render
 from scaling_guide.verify.check import Check, CheckResult
@@ -61,7 +61,8 @@ class Bench:
 
     def rendered(self, overrides: Mapping[str, Any]) -> Mapping[str, str]:
         """The target's files with some documented values replaced."""
-        return render(self.guide, self.environment, self.target, overrides=overrides)
+        texts = render(self.guide, self.environment, self.target, overrides=overrides)
+        return passwords.filled(self.lab, texts)
 
     async def put(self, texts: Mapping[str, str]) -> None:
         """Make the target run `texts`. Raises DidNotLand when it refuses them."""
@@ -113,6 +114,6 @@ class Bench:
 
     def certificate(self, issued: ca.Issued) -> None:
         """Put a certificate where the target reads it, without telling the target."""
-        assert not isinstance(self.target, AppTarget)
+        assert isinstance(self.target, NginxTarget | HaproxyTarget)
         combined = isinstance(self.target, HaproxyTarget)
         files.place_certificate(Path(self.target.certificate), issued, combined)

@@ -3,7 +3,9 @@
 import asyncio
 import http.client
 import sys
+from collections.abc import Mapping
 from signal import SIGINT, SIGTERM
+from types import MappingProxyType
 
 from cryptography.fernet import Fernet
 
@@ -14,13 +16,17 @@ from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import AppTarget
 
+NOWHERE: Mapping[str, object] = MappingProxyType({})
 PROBE_SECONDS = 2.0
 # longer than any documented drain and shutdown together
 STOP_SECONDS = 60.0
 
 
-def server(lab: Lab, target: AppTarget, render: Render) -> Server:
-    """The instance that this target describes, with the limits in the files that `render` returns."""
+def server(lab: Lab, target: AppTarget, render: Render, places: Mapping[str, object] = NOWHERE) -> Server:
+    """The instance that this target describes, with the limits in the files that `render` returns.
+
+    `places` are further options of the application: where its cache and its sessions are.
+    """
     bind = Bind(target.address, target.http)
     directory, session_key = lab.directory(target.id), lab.root / "session.key"
     # one key for all, so that any instance can go on with the session of another
@@ -34,6 +40,7 @@ def server(lab: Lab, target: AppTarget, render: Render) -> Server:
         "session-key": session_key,
         "ledger": lab.root / "orders.ledger",
         "settings": directory / "app.env",
+        **places,
     }
 
     def prepare() -> None:

@@ -1,0 +1,106 @@
+"""Redis: a cache, a store of sessions and its replica. Changed files take effect by a restart."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import redis
+
+from scaling_guide.lab import files, passwords, processes
+from scaling_guide.lab.ca import write_secret
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.ports import Bind
+from scaling_guide.lab.server import Render, Server
+from scaling_guide.model.environments import Environment, RedisTarget, SentinelTarget
+from scaling_guide.model.record import System
+
+ANSWER_SECONDS = 1.0
+CACHE = "cache"
+
+Target = RedisTarget | SentinelTarget
+
+
+def server(lab: Lab, target: RedisTarget, render: Render, needs: tuple[str, ...] = ()) -> Server:
+    """The server that this target describes, configured by the files that `render` returns."""
+    user = processes.ordinary_user("redis")
+    make_passwords(lab)
+
+    def prepare() -> None:
+        files.write(lab.directory(target.id), passwords.filled(lab, render()))
+        write_secret(Path(target.secrets), f"masterauth {passwords.read(lab, 'redis-replica')}\n".encode())
+        own(lab.directory(target.id), user)
+
+    async def ready(pid: int) -> str | None:
+        return await asyncio.to_thread(missing, target, pid)
+
+    return Server(
+        name=target.id,
+        argv=(target.binary, target.config),
+        binds=(Bind(target.address, target.port),),
+        needs=needs,
+        user=user,
+        prepare=prepare,
+        ready=ready,
+    )
+
+
+def places(lab: Lab, environment: Environment) -> Mapping[str, object]:
+    """The options that tell the application where its cache and its sessions are."""
+    caches = [each for each in environment.of(System.REDIS) if each.role == CACHE]
+    sentinels = environment.of(System.SENTINEL)
+    addresses = [f"{each.address}:{each.port}" for each in (*caches[:1], *sentinels)
+                 if isinstance(each, RedisTarget | SentinelTarget)]  # fmt: skip
+    if not addresses:
+        return {}
+    make_passwords(lab)
+    return {
+        "cache": addresses[0],
+        "sentinels": ",".join(addresses[1:]),
+        "redis-password": passwords.file(lab, "redis-app"),
+    }
+
+
+def make_passwords(lab: Lab) -> None:
+    """Make what all servers share before they start side by side."""
+    for name in ("checker", "operator", "app", "replica", "sentinel"):
+        passwords.file(lab, f"redis-{name}")
+
+
+def own(directory: Path, user: str | None) -> None:
+    """Close the directory to everybody but the user that the server runs as: it writes passwords there."""
+    directory.chmod(0o700)
+    if user:
+        for path in (directory, *directory.rglob("*")):
+            shutil.chown(path, user, user)
+
+
+def operator(target: Target) -> redis.Redis:
+    """A connection of the operator, who may do everything."""
+    return redis.Redis(
+        host=target.address,
+        port=target.port,
+        username=target.operator,
+        password=Path(target.operator_password_file).read_text(),
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        decode_responses=True,
+        protocol=2,
+    )
+
+
+def missing(target: Target, pid: int) -> str | None:
+    """Why the process does not serve yet; None when it does, is the one started, and has its data."""
+    try:
+        with operator(target) as connection:
+            info = connection.info()
+    except redis.RedisError as error:
+        return str(error)
+    if info["process_id"] != pid:
+        return f"process {info['process_id']} answers there, not {pid}"
+    if os.path.realpath(info["config_file"]) != os.path.realpath(target.config):
+        return f"it runs by {info['config_file']}"
+    if info.get("role") == "slave" and info.get("master_link_status") != "up":
+        return f"its link to {info.get('master_host')} is {info.get('master_link_status')}"
+    return None
