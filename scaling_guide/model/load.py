@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from scaling_guide.model import budgets, environments, experiments, runbooks, sources, topics
+from scaling_guide.model import budgets, environments, experiments, plans, runbooks, sources, topics
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
@@ -112,6 +112,7 @@ class _Reader:
             topics=written,
             runbooks=procedures,
             experiments=accidents,
+            plans=self.folder("plans", plans.SupabasePlans),
             environments=places,
         )
 

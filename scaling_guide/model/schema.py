@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from scaling_guide.model import budgets, environments, experiments, runbooks, sources, topics
+from scaling_guide.model import budgets, environments, experiments, plans, runbooks, sources, topics
 from scaling_guide.model.record import Id, TierName
 
 
@@ -27,6 +27,7 @@ KINDS = {
     "budgets": Kind("budgets.yml", dict[Id, budgets.Budget]),
     "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
     "unnoticed": Kind("unnoticed.yml", tuple[topics.Unnoticed, ...]),
+    "plans": Kind("plans/*.yml", plans.SupabasePlans),
     "topic": Kind("topics/*/*.yml", topics.Topic),
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
     "experiment": Kind("experiments/*.yml", experiments.Experiment),

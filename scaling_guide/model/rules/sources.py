@@ -67,6 +67,8 @@ def citations(guide: Guide) -> Iterator[Citation]:
     yield from (record.source for record in citing)
     yield from (tier.source for tier in guide.tiers.values())
     yield from (threshold.source for threshold in guide.thresholds.values())
+    for sold in guide.plans.values():
+        yield from sold.sources.values()
     for budget in guide.budgets.values():
         yield budget.source
         yield from (term.source for term in budget.terms.values() if term.source)
