@@ -17,7 +17,21 @@ from typing import Any
 from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.record import Probe
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.probes import app, haproxy, host, http, memcached, nginx, redis, sentinel, tls
+from scaling_guide.probes import (
+    app,
+    haproxy,
+    host,
+    http,
+    memcached,
+    nginx,
+    pgbouncer,
+    postgres,
+    postgres_health,
+    postgres_replication,
+    redis,
+    sentinel,
+    tls,
+)
 from scaling_guide.probes.observation import CannotObserve, Failure, Found, Malformed, Observation, Result
 from scaling_guide.probes.transport import typed
 
@@ -42,6 +56,13 @@ PROBES: Mapping[Probe, Look] = {
     Probe.REDIS_CONFIG: redis.config,
     Probe.SENTINEL: sentinel.probe,
     Probe.MEMCACHED: memcached.probe,
+    Probe.POSTGRES_SETTINGS: postgres.settings,
+    Probe.POSTGRES_FILES: postgres.files,
+    Probe.POSTGRES_CONNECTIONS: postgres.connections,
+    Probe.POSTGRES_REPLICATION: postgres_replication.probe,
+    Probe.POSTGRES_HEALTH: postgres_health.probe,
+    Probe.PGBOUNCER_CONSOLE: pgbouncer.console,
+    Probe.PGBOUNCER_PROCESS: pgbouncer.process,
 }
 
 
@@ -172,6 +193,9 @@ def _result(row: dict[str, Any]) -> Result:
 _CURL = "curl -s {trusting}--resolve {site}:{https}:{address} https://{site}:{https}"
 _HANDSHAKE = "openssl s_client -connect {address}:{https} -servername {site}"
 _OPERATOR = "socat stdio {operator_socket}"
+_PSQL = "PGPASSFILE={passfile} psql -X -h {address} -p {port} -U {user} -d {database} -c"
+_CONSOLE = "PGPASSFILE={passfile} psql -X -h {address} -p {port} -U {user} -d pgbouncer -c"
+_LISTENER = "ss -ltnp 'sport = :{port}'"
 _REDIS = (
     "REDISCLI_AUTH=$(cat {password_file}) redis-cli --no-auth-warning -h {address} -p {port} --user {user}"
 )
@@ -261,6 +285,54 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "settings": "printf 'stats settings\r\nquit\r\n' | socat - TCP:{address}:{port}",
         "process": "stat -c '%y %n' {config}; ps -o pid,lstart -C memcached",
     },
+    Probe.POSTGRES_SETTINGS: {
+        "": f"{_PSQL} 'select name, reset_val, unit, source, sourcefile, pending_restart from pg_settings "
+        "where pending_restart or sourcefile is not null'",
+        "setting": f"{_PSQL} 'select name, reset_val, unit, source from pg_settings' | grep {{search}}",
+        "role": f"{_PSQL} 'select * from pg_db_role_setting'",
+        "overrides": f"{_PSQL} 'select * from pg_db_role_setting'",
+    },
+    Probe.POSTGRES_FILES: {
+        "": f"ls -l --full-time {{directory}}; {_PSQL} 'select pg_conf_load_time()'",
+        "hba": "grep -v '^#' {directory}/pg_hba.conf",
+        "parameters": "grep -E '^max_(connections|worker|wal|prepared|locks)' {config}",
+    },
+    Probe.POSTGRES_CONNECTIONS: {
+        "": f"{_PSQL} 'select usename, state, count(*) from pg_stat_activity group by 1, 2'",
+    },
+    Probe.POSTGRES_REPLICATION: {
+        "": f"{_PSQL} 'select status, slot_name, pg_last_wal_replay_lsn() from pg_stat_wal_receiver'",
+        "replicas": f"{_PSQL} 'select application_name, state, replay_lsn from pg_stat_replication'",
+        "slots": f"{_PSQL} 'select slot_name, active, wal_status from pg_replication_slots'",
+        "replay": f"{_PSQL} 'select pg_is_wal_replay_paused()'",
+        "in recovery": f"{_PSQL} 'select pg_is_in_recovery()'",
+        "read-only": f"{_PSQL} 'show in_hot_standby'",
+    },
+    Probe.POSTGRES_HEALTH: {
+        "": f"{_PSQL} 'select pid, state, state_change, pg_blocking_pids(pid) from pg_stat_activity'",
+        "indexes": f"{_PSQL} '\\di+ *.*'",
+        "tables": f"{_PSQL} '\\dt+ *.*'",
+        "keys": f"{_PSQL} '\\dt+ *.*'",
+        "foreign keys": f"{_PSQL} '\\d+ app.*'",
+        "sequences": f"{_PSQL} 'select * from pg_sequences'",
+        "bloat": f"{_PSQL} 'select oid::regclass, (pgstattuple_approx(oid)).* from pg_class "
+        "where relkind = $$r$$ order by pg_relation_size(oid) desc limit 10'",
+        "wraparound": f"{_PSQL} 'select datname, age(datfrozenxid) from pg_database'",
+        "checkpoints": f"{_PSQL} 'select * from pg_stat_bgwriter'",
+        "partitions": f"{_PSQL} '\\dP+ *.*'",
+        "statements": f"{_PSQL} 'select * from pg_stat_statements_info'",
+    },
+    Probe.PGBOUNCER_CONSOLE: {
+        "": f"{_CONSOLE} 'show config'",
+        "config": f"{_CONSOLE} 'show config' | grep {{search}}",
+        "databases": f"{_CONSOLE} 'show databases'",
+        "leads to": f"{_CONSOLE} 'show databases'",
+        "pools": f"{_CONSOLE} 'show pools'",
+    },
+    Probe.PGBOUNCER_PROCESS: {
+        "": f"grep 'open files' /proc/$({_LISTENER} | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)/limits",
+        "listener": _LISTENER,
+    },
 }
 """For each probe the command that shows a person the same thing, by the first segment of the setting.
 
@@ -296,6 +368,8 @@ def _search(probe: Probe, segments: list[str]) -> str:
     """Arguments for grep: the directive that a setting names, or a whole block where it names none inside."""
     if probe is Probe.HAPROXY_RUNTIME:
         return shlex.quote(f"^{segments[-1]}:")
+    if probe in (Probe.POSTGRES_SETTINGS, Probe.PGBOUNCER_CONSOLE):
+        return f"-w {shlex.quote(segments[-1])}"
     lines = ""
     if probe is Probe.HAPROXY_CONFIG:
         words = segments[1:] or segments

@@ -31,11 +31,16 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.SENTINEL: (System.SENTINEL,),
     Probe.MEMCACHED: (System.MEMCACHED,),
     Probe.POSTGRES_SETTINGS: (System.POSTGRES,),
+    Probe.POSTGRES_FILES: (System.POSTGRES,),
     Probe.POSTGRES_CONNECTIONS: (System.POSTGRES,),
     Probe.POSTGRES_REPLICATION: (System.POSTGRES,),
     Probe.POSTGRES_HEALTH: (System.POSTGRES,),
     Probe.PGBOUNCER_CONSOLE: (System.PGBOUNCER,),
     Probe.PGBOUNCER_PROCESS: (System.PGBOUNCER,),
+    Probe.LINUX: (System.LINUX,),
+    Probe.SOCKETS: (System.NGINX, System.HAPROXY),
+    Probe.FRONTEND: (System.NGINX, System.HAPROXY),
+    Probe.API: (System.NGINX, System.HAPROXY),
 }
 
 # found values that a check must never take for an answer

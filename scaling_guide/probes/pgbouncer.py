@@ -1,0 +1,163 @@
+"""PgBouncer: what its console tells, and what its process may open."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget
+from scaling_guide.probes import sql
+from scaling_guide.probes.observation import Found, Malformed, Unreachable
+from scaling_guide.probes.postgres import NONE
+from scaling_guide.probes.transport import ask, run
+
+# for logs, libraries, listening sockets and the resolver, beside clients and servers
+SPARE_FILES = 32
+
+_SHOWN = ("pool_size", "min_pool_size", "reserve_pool", "pool_mode", "max_connections", "paused", "disabled")
+_LOGIN = "pgbouncer"
+_PROCESS = """
+found=$(ss -Hltnp 'sport = :{port}')
+echo "$found"
+for pid in $(echo "$found" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u); do
+  echo "limits of $pid"
+  cat "/proc/$pid/limits"
+done
+"""
+
+
+def console(environment: Environment, target: PgbouncerTarget, deadline: float) -> Found:
+    """The configuration in force and on disk, the databases and where they lead, and who waits.
+
+    Only SHOW is ever sent. Raises as `sql.session` and the transport do.
+    """
+    with sql.session(target, deadline, sql.CONSOLE) as connection:
+        version = _version(str(sql.rows(connection, "SHOW VERSION")[0]["version"]))
+        config = {str(each["key"]): str(each["value"]) for each in sql.rows(connection, "SHOW CONFIG")}
+        databases = [each for each in sql.rows(connection, "SHOW DATABASES") if each["name"] != _LOGIN]
+        pools = [each for each in sql.rows(connection, "SHOW POOLS") if each["database"] != _LOGIN]
+    if not databases:
+        raise Malformed(f"{target.id} has no databases")
+    written = assignments(_file(target, deadline))
+    differ = [name for name, value in written.items() if not _same(config.get(name), value)]
+    waits = [float(each["maxwait"]) + float(each["maxwait_us"]) / 1e6 for each in pools]
+    return version, {
+        **{f"config > {name}": value for name, value in config.items()},
+        "file > not in force": ", ".join(differ) or NONE,
+        **_described(databases),
+        "databases > paused": _named(
+            each["name"] for each in databases if each["paused"] or each["disabled"]
+        ),
+        "pools > waiting": sum(int(each["cl_waiting"]) for each in pools),
+        "pools > longest wait": f"{max(waits, default=0.0) * 1000:.0f}ms",
+        "leads to > main": _role(environment, databases, target.database),
+        "leads to > read-only": _role(environment, databases, f"{target.database}_ro"),
+    }
+
+
+def _described(databases: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        f"database > {each['name']} > {key}": each[key]
+        for each in databases
+        for key in _SHOWN
+        if each.get(key) is not None
+    }
+
+
+def process(environment: Environment, target: PgbouncerTarget, deadline: float) -> Found:
+    """The limit on open files of the process that listens on the port, and what its clients will need.
+
+    The process is found by the port: by its name one may find another. Raises Unreachable where the checker's
+    user may not see it, and as the transport does.
+    """
+    answer = run(target.host, _PROCESS.format(port=target.port), deadline)
+    address = rf"(?:{re.escape(target.address)}|0\.0\.0\.0|\*):{target.port}"
+    listening = re.search(rf"^LISTEN +\d+ +(\d+) +{address} .*", answer.stdout, re.MULTILINE)
+    if not listening:
+        raise Unreachable(f"{target.id}: nobody listens on {target.address}:{target.port} on {target.host}")
+    pid = re.search(r"pid=(\d+)", listening[0])
+    if not pid:
+        raise Unreachable(
+            f"{target.id}: the checker's user may not see whose port {target.port} is: use sudo"
+        )
+    limits = re.search(rf"limits of {pid[1]}\n(?:.*\n)*?Max open files +(\d+|unlimited)", answer.stdout)
+    if not limits:
+        raise Malformed(f"{target.id}: /proc/{pid[1]}/limits says nothing of open files")
+    allowed = 2**31 if limits[1] == "unlimited" else int(limits[1])
+    text = _file(target, deadline)
+    return target.version, {
+        "limits > open files": allowed,
+        "limits > spare files": allowed - expected_files(text),
+        "listener > backlog": int(listening[1]),
+    }
+
+
+def expected_files(text: str) -> int:
+    """Descriptors when every client is there and every pool is full, for one user a database."""
+    settings = assignments(text)
+    pools = int(settings.get("default_pool_size", "20")) + int(settings.get("reserve_pool_size", "0"))
+    return int(settings.get("max_client_conn", "100")) + pools * len(_databases(text)) + SPARE_FILES
+
+
+def assignments(text: str) -> dict[str, str]:
+    """The settings of the section [pgbouncer]."""
+    return _section(text, "pgbouncer")
+
+
+def _databases(text: str) -> dict[str, str]:
+    return _section(text, "databases")
+
+
+def _section(text: str, wanted: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    section = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[] ").lower()
+        elif section == wanted and "=" in line and line[0] not in ";#":
+            name, _, value = line.partition("=")
+            found[name.strip()] = value.strip()
+    return found
+
+
+def _file(target: PgbouncerTarget, deadline: float) -> str:
+    answer = ask(target.host, {"": f"cat -- {shlex.quote(target.config)}"}, deadline)[""]
+    if answer.exit_code:
+        said = answer.stderr.strip().splitlines()
+        raise Unreachable(f"{target.id}: the file cannot be read: {said[-1] if said else 'no reason given'}")
+    return answer.stdout
+
+
+def _same(running: str | None, written: str) -> bool:
+    if running is None:
+        return False
+    try:
+        return float(running) == float(written)
+    except ValueError:
+        return running == written
+
+
+def _named(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names)) or NONE
+
+
+def _role(environment: Environment, databases: list[dict[str, Any]], name: str) -> str:
+    """The role of the server that a database leads to, or its address where none is known there."""
+    for each in databases:
+        if each["name"] == name:
+            for target in environment.targets.values():
+                if isinstance(target, PostgresTarget) and _at(target, each):
+                    return target.role
+            return f"{each['host']}:{each['port']}"
+    return NONE
+
+
+def _at(target: PostgresTarget, database: Mapping[str, Any]) -> bool:
+    return (target.address, str(target.port)) == (database["host"], str(database["port"]))
+
+
+def _version(text: str) -> str:
+    found = re.search(r"[0-9]+(?:\.[0-9]+)+", text)
+    if not found:
+        raise Malformed(f"PgBouncer says no version: {text!r}")
+    return found[0]

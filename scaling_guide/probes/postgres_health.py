@@ -1,0 +1,163 @@
+"""What a database looks like from the inside: indexes, keys, sequences, dead rows, locks, partitions.
+
+Everything is read with `pg_monitor` and SELECT on sequences; no table of the application is read.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import errors
+
+from scaling_guide.model.environments import Environment, PostgresTarget
+from scaling_guide.probes import sql
+from scaling_guide.probes.observation import Found
+from scaling_guide.probes.postgres import NONE
+
+# below this nobody misses the space, and measuring is not worth a look at the pages
+SMALLEST_TABLE = 8 * 2**20
+# below so many checkpoints their kind is chance
+ENOUGH_CHECKPOINTS = 10
+FORCED_SHARE = 0.1
+
+
+def probe(environment: Environment, target: PostgresTarget, deadline: float) -> Found:
+    """The health of the application's database on this server. Raises as `sql.session` does.
+
+    What only a primary can change (indexes, keys, rows) is asked of the primary alone.
+    """
+    with sql.session(target, deadline) as connection:
+        values: dict[str, Any] = {"statements > recorded": _recorded(connection)}
+        if target.upstream is None:
+            for query in _NAMES:
+                values[query] = sql.row(connection, _NAMES[query])["names"] or NONE
+            values |= _counts(connection)
+        return sql.version(connection), values
+
+
+def _recorded(connection: sql.Connection) -> str:
+    """Whether statements are recorded where the application works, and shown to the checker."""
+    try:
+        hidden = sql.row(connection, _STATEMENTS)["hidden"]
+    except errors.UndefinedTable:
+        return "no: the extension pg_stat_statements is not created in this database"
+    except errors.ObjectNotInPrerequisiteState:
+        return "no: pg_stat_statements is not in shared_preload_libraries"
+    return "no: the checker lacks pg_read_all_stats" if hidden else "yes"
+
+
+def _counts(connection: sql.Connection) -> dict[str, Any]:
+    activity = sql.row(connection, _ACTIVITY)
+    sequences = sql.row(connection, _FULLEST)
+    partitions = sql.row(connection, _PARTITIONS)
+    bloat = sql.row(connection, _BLOAT, {"size": SMALLEST_TABLE})
+    return {
+        "transactions > idle": activity["idle"],
+        "locks > blocked": activity["blocked"],
+        "sequences > fullest": f"{sequences['share']}%",
+        "bloat > worst table": f"{bloat['share']}%",
+        "bloat > tables": bloat["tables"],
+        "wraparound > used": f"{sql.row(connection, _AGE)['share']}%",
+        "checkpoints > mostly forced": _forced(sql.row(connection, _CHECKPOINTS)),
+        "partitions > most": partitions["most"],
+        "partitions > days ahead": partitions["days"],
+    }
+
+
+def _forced(found: Mapping[str, Any]) -> str:
+    total = found["timed"] + found["forced"]
+    if total < ENOUGH_CHECKPOINTS:
+        return "no"
+    return "yes" if found["forced"] > FORCED_SHARE * total else "no"
+
+
+# the application's own tables
+_OWN = (
+    "n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and n.nspname not like 'pg\\_%%temp%%'"
+)
+
+_NAMES: Mapping[str, str] = {
+    "indexes > invalid": """
+        select string_agg(indexrelid::regclass::text, ', ') as names from pg_index
+        where not indisvalid or not indisready
+    """,
+    "indexes > duplicate": """
+        select string_agg(names, '; ') as names from (
+          select string_agg(indexrelid::regclass::text, ' and ' order by indexrelid) as names from pg_index i
+          join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+          where n.nspname not in ('pg_catalog', 'pg_toast') and indisvalid
+          group by indrelid, indkey::text, indclass::text, indoption::text, indcollation::text,
+            pg_get_expr(indexprs, indrelid), pg_get_expr(indpred, indrelid)
+          having count(*) > 1) d
+    """,
+    "foreign keys > without index": """
+        select string_agg(k.conrelid::regclass || ' ' || k.conname, ', ') as names from pg_constraint k
+        where k.contype = 'f' and not exists (
+          select from pg_index i where i.indrelid = k.conrelid and i.indisvalid and i.indpred is null
+          and (i.indkey::int2[])[0:array_length(k.conkey, 1) - 1] @> k.conkey)
+    """,
+    "tables > without primary key": f"""
+        select string_agg(c.oid::regclass::text, ', ') as names
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p') and not c.relispartition and {_OWN}
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+    """,
+    "keys > narrow": f"""
+        select string_agg(c.oid::regclass || '.' || a.attname, ', ') as names
+        from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
+        where i.indisprimary and i.indnatts = 1 and {_OWN}
+        and a.atttypid in ('int2'::regtype, 'int4'::regtype)
+    """,
+    "sequences > hidden": f"""
+        select string_agg(c.oid::regclass::text, ', ') as names
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where {_OWN} and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'SELECT, USAGE') end
+    """,
+    "autovacuum > off": """
+        select string_agg(oid::regclass::text, ', ') as names from pg_class
+        where relkind in ('r', 'm', 't') and 'autovacuum_enabled=false' = any(
+          select regexp_replace(o, '=(off|no|0|f)$', '=false') from unnest(reloptions) o)
+    """,
+    "partitions > strays": """
+        select string_agg(c.oid::regclass::text, ', ') as names from pg_class c
+        join pg_partitioned_table p on p.partdefid = c.oid
+        where coalesce(pg_stat_get_live_tuples(c.oid), 0) > 0 or c.reltuples > 0
+    """,
+}
+_STATEMENTS = """
+select exists (select from pg_stat_statements where query = '<insufficient privilege>') as hidden,
+  (select dealloc from pg_stat_statements_info) as forgotten
+"""
+_ACTIVITY = """
+select count(*) filter (where state like 'idle in transaction%%'
+    and state_change < clock_timestamp() - interval '2 seconds') as idle,
+  count(*) filter (where wait_event_type = 'Lock' and cardinality(pg_blocking_pids(pid)) > 0
+    and query_start < clock_timestamp() - interval '1 second') as blocked
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
+_FULLEST = """
+select coalesce(round(100.0 * max((last_value - min_value)::numeric / (max_value - min_value)), 1), 0)
+  as share from pg_sequences where increment_by > 0
+"""
+_BLOAT = """
+select count(*) as tables, coalesce(round(max(a.dead_tuple_percent)::numeric, 1), 0) as share
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+cross join lateral pgstattuple_approx(c.oid) a
+where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+and pg_relation_size(c.oid) >= %(size)s
+"""
+_AGE = """
+select round(100.0 * max(age(datfrozenxid)) / current_setting('autovacuum_freeze_max_age')::int, 1) as share
+from pg_database
+"""
+_CHECKPOINTS = "select checkpoints_timed as timed, checkpoints_req as forced from pg_stat_bgwriter"
+_PARTITIONS = """
+with bounds as (
+  select p.partrelid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1] as bound
+  from pg_partitioned_table p join pg_inherits i on i.inhparent = p.partrelid
+  join pg_class c on c.oid = i.inhrelid where p.partstrat = 'r'),
+furthest as (
+  select partrelid, count(*) as number, max(bound::timestamptz) as bound from bounds group by partrelid)
+select coalesce(max(number), 0) as most,
+  coalesce(floor(extract(epoch from min(bound) - now()) / 86400), 0)::int as days from furthest
+"""
