@@ -18,7 +18,8 @@ from scaling_guide.model.units import words
 from scaling_guide.render.site import SHOWN
 
 _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application",
-            System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached"}  # fmt: skip
+            System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached",
+            System.SUPABASE: "Supabase"}  # fmt: skip
 
 
 @dataclass(frozen=True)

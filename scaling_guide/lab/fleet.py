@@ -4,7 +4,17 @@ from functools import partial
 
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import Server
-from scaling_guide.lab.servers import app, haproxy, memcached, nginx, pgbouncer, postgres, redis, sentinel
+from scaling_guide.lab.servers import (
+    app,
+    haproxy,
+    memcached,
+    nginx,
+    pgbouncer,
+    postgres,
+    redis,
+    sentinel,
+    supabase,
+)
 from scaling_guide.model.environments import (
     AppTarget,
     Environment,
@@ -14,6 +24,7 @@ from scaling_guide.model.environments import (
     PostgresTarget,
     RedisTarget,
     SentinelTarget,
+    SupabaseTarget,
     Target,
 )
 from scaling_guide.model.guide import Guide
@@ -48,6 +59,8 @@ def server(lab: Lab, guide: Guide, environment: Environment, target: Target, tie
     if isinstance(target, SentinelTarget):
         watched = environment.of(System.REDIS)
         return sentinel.server(lab, environment, target, render, tuple(each.id for each in watched))
+    if isinstance(target, SupabaseTarget):
+        return supabase.server(lab, target, render)
     if isinstance(target, MemcachedTarget):
         return memcached.server(lab, target, render)
     if isinstance(target, PostgresTarget):

@@ -161,8 +161,30 @@ class PgbouncerTarget(_SqlTarget):
     replica: Id | None = None
 
 
+class SupabaseTarget(_Target):
+    """A Supabase project, seen through the management API at `address`.
+
+    `token_file` holds a token that may read and nothing else; without it the token is taken from the
+    variable SUPABASE_ACCESS_TOKEN. `http` is for a stand-in on loopback: otherwise the API is asked over TLS.
+    """
+
+    system: Literal[System.SUPABASE]
+    address: Text = "api.supabase.com"
+    version: Version = "1"
+    http: Port | None = None
+    project: Annotated[str, Field(pattern=r"^[a-z]{20}$")]
+    organization: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    token_file: Text | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the API is, without a slash at the end."""
+        return f"http://{self.address}:{self.http}" if self.http else f"https://{self.address}"
+
+
 Target = Annotated[
-    AppTarget
+    SupabaseTarget
+    | AppTarget
     | NginxTarget
     | HaproxyTarget
     | RedisTarget

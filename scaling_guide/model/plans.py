@@ -13,9 +13,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]
-Part = Literal[
-    "plans", "compute", "disk", "growth", "meters", "spend_cap", "replicas", "addons", "rules"
-]
+Part = Literal["plans", "compute", "disk", "growth", "meters", "spend_cap", "replicas", "addons", "rules"]
 
 
 class Plan(Record):

@@ -83,6 +83,8 @@ class Probe(StrEnum):
     POSTGRES_HEALTH = "postgres_health"
     PGBOUNCER_CONSOLE = "pgbouncer_console"
     PGBOUNCER_PROCESS = "pgbouncer_process"
+    SUPABASE = "supabase"
+    SUPABASE_ADVISORS = "supabase_advisors"
     LINUX = "linux"
     SOCKETS = "sockets"
     FRONTEND = "frontend"

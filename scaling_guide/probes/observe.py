@@ -30,6 +30,7 @@ from scaling_guide.probes import (
     postgres_replication,
     redis,
     sentinel,
+    supabase,
     tls,
 )
 from scaling_guide.probes.observation import CannotObserve, Failure, Found, Malformed, Observation, Result
@@ -63,6 +64,8 @@ PROBES: Mapping[Probe, Look] = {
     Probe.POSTGRES_HEALTH: postgres_health.probe,
     Probe.PGBOUNCER_CONSOLE: pgbouncer.console,
     Probe.PGBOUNCER_PROCESS: pgbouncer.process,
+    Probe.SUPABASE: supabase.probe,
+    Probe.SUPABASE_ADVISORS: supabase.advisors,
 }
 
 
@@ -333,6 +336,8 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "": f"grep 'open files' /proc/$({_LISTENER} | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)/limits",
         "listener": _LISTENER,
     },
+    Probe.SUPABASE: supabase.LOOK,
+    Probe.SUPABASE_ADVISORS: supabase.LOOK_ADVISORS,
 }
 """For each probe the command that shows a person the same thing, by the first segment of the setting.
 
@@ -357,6 +362,7 @@ def by_hand(probe: Probe, environment: Environment, target: Target, setting: str
     command = templates.get(segments[0], templates[""]).format(
         **words,
         site=environment.site,
+        url=getattr(target, "url", ""),
         trusting=f"--cacert {shlex.quote(trust)} " if trust else "",
         key_file=words.get("certificate_key", words.get("certificate")),
         search=_search(probe, segments),

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import TIERS
+from scaling_guide.model.record import TIERS, System
 from scaling_guide.render.configs import render
 
 # whose addresses and paths a reader sees; the lab renders the same templates with its own
@@ -17,6 +17,8 @@ def write_downloads(guide: Guide, directory: Path) -> None:
     environment = guide.environments[SHOWN]
     for tier in TIERS:
         for target in environment.targets.values():
+            if target.system is System.SUPABASE:
+                continue  # what is documented of it is not a file: only the lab's stand-in reads one
             folder = directory / tier / target.system
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in render(guide, environment, target, tier).items():

@@ -15,7 +15,10 @@ from scaling_guide.verify.outcome import Outcome
 
 # probes that send ordinary requests; the others only read files and counters
 _REQUESTING = frozenset(
-    {Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, Probe.REDIS, Probe.SENTINEL, Probe.MEMCACHED}
+    {
+        *(Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, Probe.REDIS, Probe.SENTINEL),
+        *(Probe.MEMCACHED, Probe.SUPABASE, Probe.SUPABASE_ADVISORS),
+    }
 )
 
 

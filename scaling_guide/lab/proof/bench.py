@@ -10,7 +10,13 @@ from scaling_guide.lab import ca, files, lifecycle, passwords
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.lab.servers import haproxy, nginx
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.environments import (
+    Environment,
+    HaproxyTarget,
+    NginxTarget,
+    SupabaseTarget,
+    Target,
+)
 from scaling_guide.model.guide import Guide
 from scaling_guide.render.configs import render
 from scaling_guide.verify.check import Check, CheckResult
@@ -87,7 +93,7 @@ class Bench:
             await nginx.reloaded(self.pid, Path(self.target.logs) / "nginx-error.log")
         elif isinstance(self.target, HaproxyTarget):
             await haproxy.reloaded(self.pid, Path(self.target.master_socket))
-        else:
+        elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
             await self.order("kill")
             await self.order("start")
 

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from scaling_guide.lab.proof.matrix import Fault
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.environments import (
+    Environment,
+    HaproxyTarget,
+    NginxTarget,
+    SupabaseTarget,
+    Target,
+)
 from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
@@ -20,7 +26,8 @@ from scaling_guide.verify.run import verify
 Progress = Callable[[str], None]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
+_API = frozenset({Probe.SUPABASE, Probe.SUPABASE_ADVISORS})
+_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API})
 _FILES = frozenset({Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST})
 _SOCKETS = frozenset({Probe.HAPROXY_RUNTIME})
 
@@ -51,11 +58,34 @@ async def _babbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
+def _answers(status: int, *headers: str, body: str = "{}") -> Handler:
+    """Answers whatever is asked in HTTP, but not the question."""
+    lines = (f"HTTP/1.1 {status} -", *headers, f"Content-Length: {len(body)}", "Connection: close", "", body)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write("\r\n".join(lines).encode())
+            await writer.drain()
+        writer.close()
+
+    return handler
+
+
 LIARS: Mapping[str, Handler] = {
     "accepted and never answered": _silent,
     "closed at once": _hangs_up,
     "reply truncated": _truncates,
     "another protocol": _babbles,
+}
+# how the control plane of a vendor answers when it does not answer
+REFUSALS: Mapping[str, Handler] = {
+    "token refused (401)": _answers(401),
+    "scope missing (403)": _answers(403),
+    "rate limit for a minute (429)": _answers(429, "Retry-After: 60"),
+    "server error (500)": _answers(500),
+    "login page (200)": _answers(200, "Content-Type: text/html", body="<html>Please log in</html>"),
+    "answer without a field (200)": _answers(200, "Content-Type: application/json"),
 }
 
 
@@ -84,6 +114,9 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
         ("no such host", _replaced(host="docker://no-such-container"), _FILES),
         ("ssh refused", _replaced(host="ssh://127.0.0.1:1"), _FILES),
     ]
+    if isinstance(target, SupabaseTarget):
+        faults += [("token gone", _replaced(token_file="/nonexistent.token"), _API)]
+        faults += [(name, _liar(handler), _API) for name, handler in REFUSALS.items()]
     if isinstance(target, HaproxyTarget):
         faults += [
             (
@@ -148,7 +181,8 @@ def _liar(handler: Handler) -> Broken:
 
     @asynccontextmanager
     async def broken(target: Target) -> AsyncIterator[Target]:
-        address = _spare(target, 200 + list(LIARS.values()).index(handler) * 10 + _number(target))
+        place = [*LIARS.values(), *REFUSALS.values()].index(handler)
+        address = _spare(target, 150 + place * 10 + _number(target))
         ports = {port for name in ("https", "http", "status") if (port := getattr(target, name, None))}
         async with contextlib.AsyncExitStack() as stack:
             for port in ports:

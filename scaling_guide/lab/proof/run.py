@@ -32,9 +32,8 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
     begun, started = time.monotonic(), now()
     checks = select(guide, environment, Selection())
     _demand_health(environment, checks)
-    lanes = [
-        Bench(guide, environment, target, lab) for target in environment.of(System.NGINX, System.HAPROXY)
-    ]
+    in_lanes = environment.of(System.NGINX, System.HAPROXY, System.SUPABASE)
+    lanes = [Bench(guide, environment, target, lab) for target in in_lanes]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
     try:
         done = await asyncio.gather(*(_lane(bench, progress) for bench in lanes))

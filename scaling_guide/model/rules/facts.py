@@ -37,6 +37,8 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.POSTGRES_HEALTH: (System.POSTGRES,),
     Probe.PGBOUNCER_CONSOLE: (System.PGBOUNCER,),
     Probe.PGBOUNCER_PROCESS: (System.PGBOUNCER,),
+    Probe.SUPABASE: (System.SUPABASE,),
+    Probe.SUPABASE_ADVISORS: (System.SUPABASE,),
     Probe.LINUX: (System.LINUX,),
     Probe.SOCKETS: (System.NGINX, System.HAPROXY),
     Probe.FRONTEND: (System.NGINX, System.HAPROXY),
