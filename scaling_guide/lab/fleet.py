@@ -7,6 +7,7 @@ from scaling_guide.lab.server import Server
 from scaling_guide.lab.servers import (
     app,
     haproxy,
+    host,
     memcached,
     nginx,
     pgbouncer,
@@ -18,6 +19,7 @@ from scaling_guide.lab.servers import (
 from scaling_guide.model.environments import (
     AppTarget,
     Environment,
+    LinuxTarget,
     MemcachedTarget,
     NginxTarget,
     PgbouncerTarget,
@@ -54,6 +56,8 @@ def server(lab: Lab, guide: Guide, environment: Environment, target: Target, tie
     render = partial(configs.render, guide, environment, target, tier)
     if isinstance(target, AppTarget):
         return app.server(lab, target, render, redis.places(lab, environment))
+    if isinstance(target, LinuxTarget):
+        return host.server(lab, target, render)
     if isinstance(target, RedisTarget):
         return redis.server(lab, target, render, (target.master,) if target.master else ())
     if isinstance(target, SentinelTarget):

@@ -161,6 +161,23 @@ class PgbouncerTarget(_SqlTarget):
     replica: Id | None = None
 
 
+class LinuxTarget(_Target):
+    """A machine: its kernel, and the control group of the service that it is there for.
+
+    `proc` and `sys` are where the kernel's files are, `cgroup` is the group's path below `sys/fs/cgroup`.
+    `config` is the sysctl.d file that documented values are written to, `unit` systemd's addition to the
+    service that limits the group. `version` is the kernel's.
+    """
+
+    system: Literal[System.LINUX]
+    version: Version
+    proc: Text = "/proc"
+    sys: Text = "/sys"
+    cgroup: Text = "system.slice/app.service"
+    config: Text = "/etc/sysctl.d/60-scaling.conf"
+    unit: Text = "/etc/systemd/system/app.service.d/60-scaling.conf"
+
+
 class SupabaseTarget(_Target):
     """A Supabase project, seen through the management API at `address`.
 
@@ -191,7 +208,8 @@ Target = Annotated[
     | SentinelTarget
     | MemcachedTarget
     | PostgresTarget
-    | PgbouncerTarget,
+    | PgbouncerTarget
+    | LinuxTarget,
     Field(discriminator="system"),
 ]
 LoadBalancer = NginxTarget | HaproxyTarget
@@ -210,7 +228,8 @@ class Waiver(Record):
 class Environment(Record):
     """A place where the guide can be held against reality.
 
-    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks.
+    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks. `page`
+    is the page whose weight is held to a budget, `api` a list that is read page by page.
     """
 
     title: Text
@@ -218,6 +237,8 @@ class Environment(Record):
     loopback: bool = False
     example: bool = False
     site: Text
+    page: Text = "/"
+    api: Text = "/api/items"
     deadline: Duration = "5s"
     commands: dict[str, Text] = {}
     targets: Annotated[dict[Id, Target], Field(min_length=1)]

@@ -195,7 +195,7 @@ _RULES = frozenset({"acl", "bind", "use_backend", "log", "capture", "stick", "fi
                     "tcp-check", "server-template", "setenv", "presetenv"})  # fmt: skip
 # told apart by their second word
 _KEYED = frozenset({"acl", "bind", "option", "timeout", "stats", "errorfile", "use_backend", "capture",
-                    "stick", "setenv", "presetenv", "server-template"})  # fmt: skip
+                    "stick", "setenv", "presetenv", "server-template", "compression"})  # fmt: skip
 _ACTIONS = frozenset({"http-request", "http-response", "http-after-response"})
 _HEADERS = frozenset({"set-header", "add-header", "del-header", "replace-header", "replace-value"})
 _LISTS = frozenset({"retry-on", "ssl-default-bind-options", "ssl-default-server-options"})
@@ -312,6 +312,8 @@ def _settings(words: _Words, acls: Mapping[str, _Words]) -> Iterator[tuple[str, 
         yield from _expected(rest[1:])
     elif words[:2] == ["monitor", "fail"]:
         yield from _monitored(rest[1:], acls)
+    elif words[:2] == ["compression", "type"]:
+        yield "compression type", rest[1:]
     elif head in _ACTIONS and rest:
         yield from _acted(head, rest)
     elif head in _KEYED and rest:

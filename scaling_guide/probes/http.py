@@ -10,7 +10,7 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,9 +50,16 @@ def probe(environment: Environment, target: LoadBalancer, deadline: float) -> Fo
     Unreachable, Timeout or Malformed; answers of 400 and above are answers.
     """
     ends = time.monotonic() + deadline
+    return known(target, ends, lambda context: _look(environment, target, context))
+
+
+def known(
+    target: LoadBalancer, ends: float, looking: Callable[[ssl.SSLContext], Coroutine[Any, Any, Found]]
+) -> Found:
+    """What `looking` finds until `ends`, of a server that is known in one of the two ways. Raises as `probe`."""
 
     def look(context: ssl.SSLContext) -> Found:
-        return asyncio.run(_bounded(_look(environment, target, context), ends))
+        return asyncio.run(_bounded(looking(context), ends))
 
     try:
         return look(verifying(target.trust))

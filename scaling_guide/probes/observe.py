@@ -18,10 +18,13 @@ from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.record import Probe
 from scaling_guide.model.units import Unit, meaning
 from scaling_guide.probes import (
+    api,
     app,
+    frontend,
     haproxy,
     host,
     http,
+    linux,
     memcached,
     nginx,
     pgbouncer,
@@ -30,6 +33,7 @@ from scaling_guide.probes import (
     postgres_replication,
     redis,
     sentinel,
+    sockets,
     supabase,
     tls,
 )
@@ -66,6 +70,10 @@ PROBES: Mapping[Probe, Look] = {
     Probe.PGBOUNCER_PROCESS: pgbouncer.process,
     Probe.SUPABASE: supabase.probe,
     Probe.SUPABASE_ADVISORS: supabase.advisors,
+    Probe.LINUX: linux.probe,
+    Probe.SOCKETS: sockets.probe,
+    Probe.FRONTEND: frontend.probe,
+    Probe.API: api.probe,
 }
 
 
@@ -321,7 +329,6 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "bloat": f"{_PSQL} 'select oid::regclass, (pgstattuple_approx(oid)).* from pg_class "
         "where relkind = $$r$$ order by pg_relation_size(oid) desc limit 10'",
         "wraparound": f"{_PSQL} 'select datname, age(datfrozenxid) from pg_database'",
-        "checkpoints": f"{_PSQL} 'select * from pg_stat_bgwriter'",
         "partitions": f"{_PSQL} '\\dP+ *.*'",
         "statements": f"{_PSQL} 'select * from pg_stat_statements_info'",
     },
@@ -336,6 +343,29 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "": f"grep 'open files' /proc/$({_LISTENER} | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)/limits",
         "listener": _LISTENER,
     },
+    Probe.LINUX: {
+        "": "grep -H '' {proc}/pressure/*",
+        "sysctl": "cat {proc}/sys/{search}",
+        "file": "cut -s -d= -f1 {config} | xargs sysctl; grep = {config}",
+        "listen": "grep '^TcpExt' {proc}/net/netstat; grep '^Tcp' {proc}/net/snmp",
+        "segments": "grep '^Tcp' {proc}/net/snmp",
+        "ports": "grep '^TCP' {proc}/net/sockstat",
+        "connections tracked": "cat {proc}/sys/net/netfilter/nf_conntrack_count",
+        "open files": "cat {proc}/sys/fs/file-nr",
+        "memory": "grep oom_kill {proc}/vmstat; cat {sys}/kernel/mm/transparent_hugepage/enabled",
+        "service": "grep -sH '' {sys}/fs/cgroup/{cgroup}/* {sys}/fs/cgroup/memory/{cgroup}/*limit_in_bytes",
+    },
+    Probe.SOCKETS: {"": "ss -ltn src {address}"},
+    Probe.FRONTEND: {
+        "": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip'",
+        "page": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip' -w 'bytes: %{{{{size_download}}}}'",
+        "http/2": f"{_CURL}{{page}} --http2 -o /dev/null -w '%{{{{http_version}}}}'",
+    },
+    Probe.API: {
+        "": f"{_CURL}{{api}} -D - -o /dev/null",
+        "read": f"for n in $(seq {api.READS}); do {_CURL}{{api}} -o /dev/null -w '%{{{{time_total}}}}\n'; done | sort -n",
+        "list": f"{_CURL}'{{api}}?limit={api.LARGE}'",
+    },
     Probe.SUPABASE: supabase.LOOK,
     Probe.SUPABASE_ADVISORS: supabase.LOOK_ADVISORS,
 }
@@ -347,7 +377,7 @@ The templates take the fields of the target, the environment's site, and what to
 _ON_HOST = frozenset(
     {
         *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HAPROXY_RUNTIME, Probe.HOST),
-        Probe.REDIS_CONFIG,
+        *(Probe.REDIS_CONFIG, Probe.LINUX, Probe.SOCKETS),
     }
 )
 _CONTEXT = re.compile(r"events|http|stream|(upstream|server|location|if|map) .*")
@@ -363,6 +393,8 @@ def by_hand(probe: Probe, environment: Environment, target: Target, setting: str
         **words,
         site=environment.site,
         url=getattr(target, "url", ""),
+        page=environment.page,
+        api=environment.api,
         trusting=f"--cacert {shlex.quote(trust)} " if trust else "",
         key_file=words.get("certificate_key", words.get("certificate")),
         search=_search(probe, segments),
@@ -374,6 +406,8 @@ def _search(probe: Probe, segments: list[str]) -> str:
     """Arguments for grep: the directive that a setting names, or a whole block where it names none inside."""
     if probe is Probe.HAPROXY_RUNTIME:
         return shlex.quote(f"^{segments[-1]}:")
+    if probe is Probe.LINUX:
+        return segments[min(1, len(segments) - 1)].replace(".", "/")
     if probe in (Probe.POSTGRES_SETTINGS, Probe.PGBOUNCER_CONSOLE):
         return f"-w {shlex.quote(segments[-1])}"
     lines = ""

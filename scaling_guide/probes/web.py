@@ -15,24 +15,34 @@ LONGEST_BODY = 2**18
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `own_address` is the address that the request was sent from."""
+    """What came back. `own_address` and `own_port` are where the request was sent from."""
 
     status: int
     headers: httpx.Headers
     body: bytes
     own_address: str
+    own_port: int = 0
 
 
 class Client:
     """Requests to `address`, over TLS where there is a `context`, one connection for those in a row.
 
     Without cookies, redirects or proxies: what is not asked for is not sent. No deadline is kept in here.
+    An answer may have at most `longest` bytes.
     """
 
-    def __init__(self, address: str, port: int, site: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        site: str,
+        context: ssl.SSLContext | None = None,
+        longest: int = LONGEST_BODY,
+    ) -> None:
         self._scheme, usual = ("https", 443) if context else ("http", 80)
         self._authority = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self._host, self._name = site if port == usual else f"{site}:{port}", site
+        self._longest = longest
         # without a context there is no TLS, so nothing to verify
         self._transport = httpx.AsyncHTTPTransport(verify=context or False, trust_env=False)
 
@@ -70,9 +80,9 @@ class Client:
         body = b""
         async for part in response.aiter_raw():
             body += part
-            if len(body) > LONGEST_BODY:
-                raise Malformed(f"{self._authority}: an answer of more than {LONGEST_BODY:,} bytes")
-        return Answer(response.status_code, response.headers, body, str(own[0]))
+            if len(body) > self._longest:
+                raise Malformed(f"{self._authority}: an answer of more than {self._longest:,} bytes")
+        return Answer(response.status_code, response.headers, body, str(own[0]), int(own[1]))
 
     def _failure(self, error: httpx.TransportError) -> Exception:
         causes = _causes(error)

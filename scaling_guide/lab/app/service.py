@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from scaling_guide.lab.app import cache
+from scaling_guide.lab.app import pages
 from scaling_guide.lab.app.instance import Answering, Instance, Metrics
+from scaling_guide.lab.app.items import Items
 from scaling_guide.lab.app.ledger import Ledger
 
 SESSION_SECONDS = 3600
@@ -28,7 +30,7 @@ FROM_PROXIES = (
 def application(instance: Instance) -> Starlette:
     """The ASGI application of one instance."""
     metrics = Metrics(instance)
-    service = Service(instance, metrics)
+    service, items = Service(instance, metrics), Items(instance.options.limits)
     return Starlette(
         routes=[
             Route("/livez", service.livez),
@@ -46,6 +48,12 @@ def application(instance: Instance) -> Starlette:
             Route("/orders", service.orders),
             Route("/orders/{order}", service.order),
             Route("/metrics", service.metrics),
+            Route("/", pages.page),
+            Route("/assets/{name}", pages.asset),
+            Route("/api/items", items.items),
+            Route("/regressions/{regression}/", pages.page),
+            Route("/regressions/{regression}/assets/{name}", pages.asset),
+            Route("/regressions/{regression}/api/items", items.items),
             *cache.routes(
                 instance.options.places,
                 instance.options.habits,
@@ -97,6 +105,8 @@ class Service:
             drain=f"{limits.drain:g}s",
             shutdown=f"{limits.shutdown:g}s",
             request_timeout=f"{limits.request_timeout:g}s",
+            page_default=limits.page_default,
+            page_most=limits.page_most,
             cache_ttl=f"{limits.cache_ttl:g}s",
             cache_jitter=limits.cache_jitter,
             cache_lock=f"{limits.cache_lock:g}s",

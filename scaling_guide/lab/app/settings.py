@@ -15,13 +15,16 @@ class Limits:
     """The settings of the file, durations in seconds.
 
     The file has a line `APP_KEEP_ALIVE=75s` for each; the last three have defaults, and other values than
-    those are faults that a lab can put in. Those of the cache may be missing where there is none.
+    those are faults that a lab can put in. Those of the cache may be missing where there is none, and those
+    of a page of the list, in rows.
     """
 
     keep_alive: float
     drain: float
     shutdown: float
     request_timeout: float
+    page_default: int = 20
+    page_most: int = 100
     cache_ttl: float = 3600.0
     cache_jitter: str = "10%"
     cache_lock: float = 5.0

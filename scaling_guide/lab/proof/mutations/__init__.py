@@ -1,6 +1,6 @@
 """Named mutations: (name, system) to what breaks such a target."""
 
-from scaling_guide.lab.proof.mutations import application, load_balancers, supabase
+from scaling_guide.lab.proof.mutations import application, databases, load_balancers, performance, supabase
 from scaling_guide.lab.proof.mutations.forms import Table
 
-MUTATIONS: Table = {**load_balancers.MUTATIONS, **application.MUTATIONS, **supabase.MUTATIONS}
+MUTATIONS: Table = {**load_balancers.MUTATIONS, **performance.MUTATIONS, **application.MUTATIONS, **supabase.MUTATIONS, **databases.MUTATIONS}
