@@ -16,8 +16,7 @@ from scaling_guide.probes.postgres import NONE
 # below this nobody misses the space, and measuring is not worth a look at the pages
 SMALLEST_TABLE = 8 * 2**20
 # below so many checkpoints their kind is chance
-ENOUGH_CHECKPOINTS = 10
-FORCED_SHARE = 0.1
+ENOUGHFORCED_SHARE = 0.1
 
 
 def probe(environment: Environment, target: PostgresTarget, deadline: float) -> Found:
@@ -57,17 +56,9 @@ def _counts(connection: sql.Connection) -> dict[str, Any]:
         "bloat > worst table": f"{bloat['share']}%",
         "bloat > tables": bloat["tables"],
         "wraparound > used": f"{sql.row(connection, _AGE)['share']}%",
-        "checkpoints > mostly forced": _forced(sql.row(connection, _CHECKPOINTS)),
-        "partitions > most": partitions["most"],
         "partitions > days ahead": partitions["days"],
     }
 
-
-def _forced(found: Mapping[str, Any]) -> str:
-    total = found["timed"] + found["forced"]
-    if total < ENOUGH_CHECKPOINTS:
-        return "no"
-    return "yes" if found["forced"] > FORCED_SHARE * total else "no"
 
 
 # the application's own tables
@@ -150,14 +141,13 @@ _AGE = """
 select round(100.0 * max(age(datfrozenxid)) / current_setting('autovacuum_freeze_max_age')::int, 1) as share
 from pg_database
 """
-_CHECKPOINTS = "select checkpoints_timed as timed, checkpoints_req as forced from pg_stat_bgwriter"
 _PARTITIONS = """
 with bounds as (
   select p.partrelid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1] as bound
   from pg_partitioned_table p join pg_inherits i on i.inhparent = p.partrelid
   join pg_class c on c.oid = i.inhrelid where p.partstrat = 'r'),
 furthest as (
-  select partrelid, count(*) as number, max(bound::timestamptz) as bound from bounds group by partrelid)
-select coalesce(max(number), 0) as most,
+  select partrelid, max(bound::timestamptz) as bound from bounds group by partrelid)
+select
   coalesce(floor(extract(epoch from min(bound) - now()) / 86400), 0)::int as days from furthest
 """

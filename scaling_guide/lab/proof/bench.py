@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from scaling_guide.lab import ca, files, lifecycle, passwords
-from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import haproxy, nginx
+from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
     NginxTarget,
+    PgbouncerTarget,
+    PostgresTarget,
     SupabaseTarget,
     Target,
 )
@@ -78,8 +82,9 @@ class Bench:
         files.write(self.directory, texts)
         try:
             await self.take_effect()
-        except (ReloadRefused, TimeoutError) as error:
+        except (ReloadRefused, TimeoutError, LabError, psycopg.Error) as error:
             files.write(self.directory, before)
+            await self._mend()
             raise DidNotLand(str(error)) from None
         self.current = texts
 
@@ -93,13 +98,51 @@ class Bench:
             await nginx.reloaded(self.pid, Path(self.target.logs) / "nginx-error.log")
         elif isinstance(self.target, HaproxyTarget):
             await haproxy.reloaded(self.pid, Path(self.target.master_socket))
+        elif isinstance(self.target, PostgresTarget):
+            await self._database(self.target)
+        elif isinstance(self.target, PgbouncerTarget):
+            if await pgbouncer.reloaded(self.lab, self.target, self.pid):
+                await self.order("restart")
         elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
             await self.order("kill")
             await self.order("start")
 
-    async def order(self, operation: str) -> None:
-        """Have the lab's supervisor stop, kill, start or restart the target."""
-        await asyncio.to_thread(lifecycle.command, operation, self.target.id, self.lab.number)
+    async def _database(self, target: PostgresTarget) -> None:
+        """Load the files, restart where a setting waits for that, and run the file of roles."""
+        restart = await postgres.reloaded(self.pid, target)
+        if restart:
+            await self.order("restart")
+        if target.upstream is None:
+            sql = (self.directory / postgres.IDENTITIES).read_text()
+            await asyncio.to_thread(postgres.execute, target, sql)
+        if restart:
+            await postgres.followed(target, len(self.replicas))
+        await postgres.received(target)
+
+    @property
+    def replicas(self) -> tuple[PostgresTarget, ...]:
+        """The replicas of the target that run."""
+        servers = lifecycle.status(self.lab.number).servers
+        return tuple(
+            other
+            for other in self.environment.targets.values()
+            if isinstance(other, PostgresTarget)
+            and other.upstream == self.target.id
+            and servers[other.id].state == "ready"
+        )
+
+    async def _mend(self) -> None:
+        """With the earlier files back: start a database that would not start, or have it read them."""
+        if isinstance(self.target, PostgresTarget | PgbouncerTarget):
+            if lifecycle.status(self.lab.number).servers[self.target.id].state != "ready":
+                # one that runs and does not get ready holds its port
+                await self.order("stop")
+                await self.order("start")
+            await self.take_effect()
+
+    async def order(self, operation: str, target: str | None = None) -> None:
+        """Have the lab's supervisor stop, kill, start or restart the target, or another."""
+        await asyncio.to_thread(lifecycle.command, operation, target or self.target.id, self.lab.number)
 
     async def admin(self, *commands: str) -> str:
         """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""

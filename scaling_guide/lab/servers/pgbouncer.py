@@ -1,13 +1,14 @@
 """PgBouncer: one process, no pid file, asked and told over its own console."""
 
 import asyncio
+import re
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any
 
 import psycopg
 
-from scaling_guide.lab import files, waiting
+from scaling_guide.lab import files
 from scaling_guide.lab.ca import write_secret
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
@@ -19,7 +20,7 @@ from scaling_guide.model.environments import PgbouncerTarget
 ADMINISTRATOR = "pgbouncer_admin"
 LIMITS = "limits.conf"
 ANSWER_SECONDS = 2
-RELOAD_SECONDS = 5.0
+START_SECONDS = 10.0
 
 # systemd reads the limit from its drop-in; here the shell does
 _LIMITED = f'exec prlimit --nofile="$(sed -n s/^LimitNOFILE=//p {LIMITS})" -- "$@"'
@@ -42,7 +43,7 @@ def server(lab: Lab, target: PgbouncerTarget, render: Render, needs: tuple[str, 
         return await asyncio.to_thread(_missing, lab, target)
 
     async def reload(pid: int) -> None:
-        await reloaded(lab, target)
+        await reloaded(lab, target, pid)
 
     return Server(
         name=target.id,
@@ -55,6 +56,7 @@ def server(lab: Lab, target: PgbouncerTarget, render: Render, needs: tuple[str, 
         reload=reload,
         stop_signal=SIGINT,
         halt_signal=SIGTERM,
+        start_seconds=START_SECONDS,
     )
 
 
@@ -80,33 +82,43 @@ def tell(lab: Lab, target: PgbouncerTarget, *commands: str) -> None:
             connection.execute(command.encode())
 
 
-def settings(lab: Lab, target: PgbouncerTarget) -> dict[str, str]:
-    """The configuration in force, as `SHOW CONFIG` tells it. Raises psycopg.Error."""
+def settings(lab: Lab, target: PgbouncerTarget) -> dict[str, tuple[str, str | None]]:
+    """Each setting in force with its default, as `SHOW CONFIG` tells them. Raises psycopg.Error."""
     with console(lab, target) as connection:
-        return {row[0]: row[1] for row in connection.execute(b"SHOW CONFIG").fetchall()}
+        return {row[0]: (row[1], row[2]) for row in connection.execute(b"SHOW CONFIG").fetchall()}
 
 
-async def reloaded(lab: Lab, target: PgbouncerTarget) -> frozenset[str]:
-    """Have the file read again, and return the settings that wait for a restart.
+def waiting(lab: Lab, target: PgbouncerTarget) -> tuple[int, float]:
+    """How many clients wait for a connection, and how long the first of them has. Raises psycopg.Error."""
+    with console(lab, target) as connection:
+        cursor = connection.execute(b"SHOW POOLS")
+        names = [column.name for column in cursor.description or ()]
+        pools = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return sum(int(each["cl_waiting"]) for each in pools), max(float(each["maxwait"]) for each in pools)
 
-    Raises ReloadRefused where PgBouncer finds the file wrong, or TimeoutError.
+
+async def reloaded(lab: Lab, target: PgbouncerTarget, pid: int) -> frozenset[str]:
+    """Have the file read again, and return what waits for a restart: settings, and the limit on open files.
+
+    Raises ReloadRefused where PgBouncer finds the file wrong.
     """
     try:
         await asyncio.to_thread(tell, lab, target, "RELOAD")
+        running = await asyncio.to_thread(settings, lab, target)
     except psycopg.Error as error:
         raise ReloadRefused(str(error).strip()) from None
     wanted = written(Path(target.config).read_text())
-
-    async def missing() -> str | None:
-        try:
-            await asyncio.to_thread(settings, lab, target)
-        except psycopg.Error as error:
-            return f"it did not answer ({str(error).strip()})"
-        return None
-
-    await waiting.until(missing, RELOAD_SECONDS)
-    running = await asyncio.to_thread(settings, lab, target)
-    return frozenset(name for name, value in wanted.items() if running.get(name) != value)
+    # what the file no longer sets goes on as it was until a restart
+    pending = {
+        name
+        for name, (value, default) in running.items()
+        if value != wanted.get(name, value if default is None else default)
+    }
+    limit = re.search(r"^LimitNOFILE=(\d+)$", (Path(target.directory) / LIMITS).read_text(), re.MULTILINE)
+    allowed = re.search(r"^Max open files +(\d+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+    if not limit or not allowed or limit[1] != allowed[1]:
+        pending.add("LimitNOFILE")
+    return frozenset(pending)
 
 
 def written(text: str) -> dict[str, str]:
@@ -121,4 +133,4 @@ def _missing(lab: Lab, target: PgbouncerTarget) -> str | None:
         running = settings(lab, target)
     except psycopg.Error as error:
         return f"its console did not answer ({str(error).strip()})"
-    return None if running["conffile"] == target.config else f"another one answered: {running['conffile']}"
+    return None if running["conffile"][0] == target.config else "another one answered"

@@ -1,7 +1,9 @@
 """PostgreSQL: a primary made from nothing, and a replica made from the primary."""
 
 import asyncio
+import contextlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from signal import SIGHUP, SIGINT
@@ -22,6 +24,8 @@ IDENTITIES = "identities.sql"
 ANSWER_SECONDS = 2
 RELOAD_SECONDS = 5.0
 FOLLOW_SECONDS = 15.0
+START_SECONDS = 10.0
+RECEIVE_SECONDS = 3.0
 PREPARE_SECONDS = 60.0
 
 # nothing of the caller's environment may point a client elsewhere
@@ -71,6 +75,7 @@ def server(
         stop_signal=SIGINT,
         halt_signal=SIGINT,
         stop_seconds=20.0,
+        start_seconds=START_SECONDS,
     )
 
 
@@ -105,10 +110,20 @@ def _single(target: PostgresTarget, user: str | None, database: str, sql: str) -
         raise LabError(f"{target.id}: {errors[0]}", target.id)
 
 
-def _clone(target: PostgresTarget, upstream: PostgresTarget, user: str | None) -> None:
+def rebuild(target: PostgresTarget, upstream: PostgresTarget) -> None:
+    """Make a replica that is down anew from its primary, which has its slot still. Raises LabError."""
+    user = ordinary_user("postgres")
+    shutil.rmtree(target.data)
+    identities.private_directory(Path(target.data), user)
+    _clone(target, upstream, user, slot=())
+
+
+def _clone(
+    target: PostgresTarget, upstream: PostgresTarget, user: str | None, slot: tuple[str, ...] = ("-C",)
+) -> None:
     """A copy of the primary that holds its place in the primary's log by a slot of its own."""
     where = ("-h", upstream.address, "-p", str(upstream.port), "-U", "replicator")
-    how = ("-D", target.data, "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", str(target.slot))
+    how = ("-D", target.data, "-X", "stream", "-c", "fast", "--no-sync", *slot, "-S", str(target.slot))
     _run(
         target,
         user,
@@ -205,6 +220,8 @@ def system_identifier(data: Path) -> str:
 _PROBLEMS = """
 select 'postgresql.conf line ' || coalesce(f.sourceline, 0) || ': ' || f.error from pg_file_settings f
   where f.error is not null
+  -- said of a line that is gone, without the name of the setting
+  and f.error not like '%cannot be changed without restarting%'
   and not exists (select from pg_settings s where s.name = f.name and s.pending_restart)
 union all
 select 'pg_hba.conf line ' || line_number || ': ' || error from pg_hba_file_rules where error is not null
@@ -216,7 +233,10 @@ async def reloaded(pid: int, target: PostgresTarget) -> frozenset[str]:
 
     Raises ReloadRefused where a file has an error, which PostgreSQL only writes to its log, or TimeoutError.
     """
-    before = await asyncio.to_thread(_loaded, target)
+    # who was locked out by a file before can look again once it is mended
+    before = None
+    with contextlib.suppress(psycopg.Error):
+        before = await asyncio.to_thread(_loaded, target)
 
     async def missing() -> str | None:
         try:
@@ -236,6 +256,27 @@ async def reloaded(pid: int, target: PostgresTarget) -> frozenset[str]:
 
 def _loaded(target: PostgresTarget) -> str:
     return ask(target, "select pg_conf_load_time()::text")[0][0]
+
+
+async def received(target: PostgresTarget) -> None:
+    """Wait a moment for a replica to stream by the slot that its file names; it may have no way to."""
+    if target.upstream is None:
+        return
+
+    async def missing() -> str | None:
+        with contextlib.suppress(psycopg.Error):
+            rows = await asyncio.to_thread(ask, target, _RECEIVER)
+            return None if rows else "it did not stream by its slot"
+        return "it did not answer"
+
+    with contextlib.suppress(TimeoutError):
+        await waiting.until(missing, RECEIVE_SECONDS)
+
+
+_RECEIVER = """
+select status from pg_stat_wal_receiver where status = 'streaming'
+and coalesce(slot_name, '') = current_setting('primary_slot_name')
+"""
 
 
 async def followed(target: PostgresTarget, replicas: int) -> None:

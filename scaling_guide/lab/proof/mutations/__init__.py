@@ -3,4 +3,10 @@
 from scaling_guide.lab.proof.mutations import application, databases, load_balancers, performance, supabase
 from scaling_guide.lab.proof.mutations.forms import Table
 
-MUTATIONS: Table = {**load_balancers.MUTATIONS, **performance.MUTATIONS, **application.MUTATIONS, **supabase.MUTATIONS, **databases.MUTATIONS}
+MUTATIONS: Table = {
+    **load_balancers.MUTATIONS,
+    **performance.MUTATIONS,
+    **application.MUTATIONS,
+    **supabase.MUTATIONS,
+    **databases.MUTATIONS,
+}

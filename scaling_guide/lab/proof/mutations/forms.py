@@ -17,18 +17,23 @@ def edited(*edits: tuple[str, str]) -> Applied:
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
-        await bench.put({name: _edit(text, edits) for name, text in bench.pristine.items()})
+        await bench.put(_edit(bench.pristine, edits))
         yield "; ".join(replacement or f"without {pattern}" for pattern, replacement in edits)
 
     return applied
 
 
-def _edit(text: str, edits: tuple[tuple[str, str], ...]) -> str:
+def _edit(texts: Mapping[str, str], edits: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """The files with each pattern replaced where it matches. Raises DidNotLand where it is in none."""
+    edited = dict(texts)
     for pattern, replacement in edits:
-        text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
-        if not count:
+        found = {
+            name: re.subn(pattern, replacement, text, flags=re.MULTILINE) for name, text in edited.items()
+        }
+        if not any(count for _, count in found.values()):
             raise DidNotLand(f"nothing in the file matches {pattern}")
-    return text
+        edited = {name: text for name, (text, _) in found.items()}
+    return edited
 
 
 def without(*patterns: str) -> Applied:
