@@ -27,8 +27,19 @@ Progress = Callable[[str], None]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _API = frozenset({Probe.SUPABASE, Probe.SUPABASE_ADVISORS})
-_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API})
-_FILES = frozenset({Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST})
+_SQL = frozenset(
+    {
+        *(Probe.POSTGRES_SETTINGS, Probe.POSTGRES_FILES, Probe.POSTGRES_CONNECTIONS),
+        *(Probe.POSTGRES_REPLICATION, Probe.POSTGRES_HEALTH, Probe.PGBOUNCER_CONSOLE),
+    }
+)
+_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL})
+_FILES = frozenset(
+    {
+        *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST),
+        *(Probe.POSTGRES_FILES, Probe.PGBOUNCER_CONSOLE, Probe.PGBOUNCER_PROCESS),
+    }
+)
 _SOCKETS = frozenset({Probe.HAPROXY_RUNTIME})
 
 
@@ -183,7 +194,8 @@ def _liar(handler: Handler) -> Broken:
     async def broken(target: Target) -> AsyncIterator[Target]:
         place = [*LIARS.values(), *REFUSALS.values()].index(handler)
         address = _spare(target, 150 + place * 10 + _number(target))
-        ports = {port for name in ("https", "http", "status") if (port := getattr(target, name, None))}
+        names = ("https", "http", "status", "port")
+        ports = {port for name in names if (port := getattr(target, name, None))}
         async with contextlib.AsyncExitStack() as stack:
             for port in ports:
                 await stack.enter_async_context(await asyncio.start_server(handler, address, port))

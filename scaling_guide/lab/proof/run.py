@@ -1,9 +1,10 @@
-"""Run the proof against a running lab: each load balancer in a lane of its own, at the same time."""
+"""Run the proof against a running lab: in lanes that do not see each other, at the same time."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
@@ -21,6 +22,8 @@ from scaling_guide.verify.selection import Selection, select
 
 Progress = Callable[[str], None]
 
+# targets of one lane see what is broken in each other, and are broken one after the other
+_LANES = ((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.POSTGRES, System.PGBOUNCER))
 _FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError)
 
 
@@ -32,18 +35,20 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
     begun, started = time.monotonic(), now()
     checks = select(guide, environment, Selection())
     _demand_health(environment, checks)
-    in_lanes = environment.of(System.NGINX, System.HAPROXY, System.SUPABASE)
-    lanes = [Bench(guide, environment, target, lab) for target in in_lanes]
+    lanes = [
+        [Bench(guide, environment, target, lab) for system in systems for target in environment.of(system)]
+        for systems in _LANES
+    ]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
     try:
-        done = await asyncio.gather(*(_lane(bench, progress) for bench in lanes))
+        done = await asyncio.gather(*(_lane(benches, progress) for benches in lanes))
         kills = [kill for kills, _ in done for kill in kills]
         deletions = [deletion for _, deletions in done for deletion in deletions]
         for bench in apps:
             # one after the other: the load balancers need the rest
             kills += [kill async for kill in _kills(bench, progress)]
     finally:
-        for bench in (*lanes, *apps):
+        for bench in (*chain.from_iterable(lanes), *apps):
             await bench.restore()
     faults = await run_faults(environment, checks, progress)
     healthy = verify(environment, checks).exit_code == ExitCode.VERIFIED
@@ -61,10 +66,13 @@ def _demand_health(environment: Environment, checks: Sequence[Check]) -> None:
         raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
 
 
-async def _lane(bench: Bench, progress: Progress) -> tuple[list[Kill], list[Deletion]]:
-    kills = [kill async for kill in _kills(bench, progress)]
-    deletions = [deletion async for deletion in _deletions(bench, progress)]
-    await bench.restore()
+async def _lane(benches: Sequence[Bench], progress: Progress) -> tuple[list[Kill], list[Deletion]]:
+    kills: list[Kill] = []
+    deletions: list[Deletion] = []
+    for bench in benches:
+        kills += [kill async for kill in _kills(bench, progress)]
+        deletions += [deletion async for deletion in _deletions(bench, progress)]
+        await bench.restore()
     return kills, deletions
 
 

@@ -293,22 +293,29 @@ async def _paused(bench: Bench) -> AsyncIterator[None]:
 
 
 async def _write(bench: Bench, megabytes: int) -> None:
-    """Have the primary write that much log, in records that change nothing."""
-    message = "pg_logical_emit_message(false, 'proof', repeat('x', 1000000))"
+    """Have the primary write that much log and flush it, in records that change nothing."""
+    message = "pg_logical_emit_message(true, 'proof', repeat('x', 1000000))"
     await _sql(_primary(bench), f"select count({message}) from generate_series(1, {megabytes})")
 
 
-@asynccontextmanager
-async def receiver_misdirected(bench: Bench) -> AsyncIterator[str]:
-    """A wrong port in primary_conninfo: the receiver is gone, and the usual lag query says 0."""
-    port = f"port={_primary(bench).port}"
-    async with edited((rf"(primary_conninfo = .*){port}", r"\1port=1"))(bench):
-        await _until(bench, _postgres(bench), "select 1 where not exists (select from pg_stat_wal_receiver "
-                     "where status = 'streaming')")  # fmt: skip
-        await _write(bench, 1)
-        yield "port=1 in primary_conninfo"
-    await bench.restore()
-    await _replayed(bench)
+def receiver_lost(pattern: str, replacement: str) -> Applied:
+    """A `primary_conninfo` that leads nowhere: the receiver is gone, and the usual lag query says 0."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        async with edited((pattern, replacement))(bench) as said:
+            await _until(bench, _postgres(bench), _NOT_STREAMING)
+            await _write(bench, 1)
+            yield said
+        await bench.restore()
+        await _replayed(bench)
+
+    return applied
+
+
+_NOT_STREAMING = """
+select 1 where not exists (select from pg_stat_wal_receiver where status = 'streaming')
+"""
 
 
 @asynccontextmanager
@@ -578,15 +585,15 @@ MUTATIONS: Table = {
     ("transactions-old", P): transactions_old,
     ("replay-paused", P): replay_paused,
     ("replay-far-behind", P): replay_far_behind,
-    ("receiver-misdirected", P): receiver_misdirected,
+    ("receiver-misdirected", P): receiver_lost(r"^(primary_conninfo = .*) port=[0-9]+", r"\1 port=1"),
     ("replica-stopped", P): replica_stopped,
     ("replica-promoted", P): replica_promoted,
     ("slot-orphaned", P): statements(
         "select pg_create_physical_replication_slot('proof')", "select pg_drop_replication_slot('proof')"
     ),
     ("slot-lost", P): slot_lost,
-    ("password-in-conninfo", P): edited(
-        (r"^(primary_conninfo = .*) passfile=", r"\1 password=wrong passfile=")
+    ("password-in-conninfo", P): receiver_lost(
+        r"^(primary_conninfo = .*) passfile=", r"\1 password=wrong passfile="
     ),
     ("partitions-missing", P): statements(_DETACH, _ATTACH),
     ("partition-stray", P): statements(
