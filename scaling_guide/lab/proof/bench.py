@@ -11,13 +11,16 @@ import psycopg
 from scaling_guide.lab import ca, files, lifecycle, passwords
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres
+from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres, redis
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
+    LoadBalancer,
     NginxTarget,
     PgbouncerTarget,
     PostgresTarget,
+    RedisTarget,
+    SentinelTarget,
     SupabaseTarget,
     Target,
 )
@@ -106,6 +109,8 @@ class Bench:
         elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
             await self.order("kill")
             await self.order("start")
+        if isinstance(self.target, RedisTarget | SentinelTarget):
+            await redis.settled(self.environment, self.target)
 
     async def _database(self, target: PostgresTarget) -> None:
         """Load the files, restart where a setting waits for that, and run the file of roles."""
@@ -132,8 +137,8 @@ class Bench:
         )
 
     async def _mend(self) -> None:
-        """With the earlier files back: start a database that would not start, or have it read them."""
-        if isinstance(self.target, PostgresTarget | PgbouncerTarget):
+        """With the earlier files back: start a server that would not start, or have it read them."""
+        if not isinstance(self.target, LoadBalancer):
             if lifecycle.status(self.lab.number).servers[self.target.id].state != "ready":
                 # one that runs and does not get ready holds its port
                 await self.order("stop")

@@ -106,8 +106,8 @@ def _stands_alone(line: str, system: System) -> bool:
     text = line.strip()
     if system is System.NGINX:
         return text.endswith(";") and text[0] not in "'}#" and not text.startswith("pid ")
-    if system in (System.POSTGRES, System.PGBOUNCER):
-        return line[:1].isalpha()
+    if system in (System.POSTGRES, System.PGBOUNCER, System.REDIS, System.SENTINEL, System.MEMCACHED):
+        return line[:1].isalpha() or line[:1] == "-"
     return line[:1].isspace() and bool(text) and not text.startswith("#")
 
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from redis import RedisError
+
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.faults import run_faults
@@ -23,8 +25,11 @@ from scaling_guide.verify.selection import Selection, select
 Progress = Callable[[str], None]
 
 # targets of one lane see what is broken in each other, and are broken one after the other
-_LANES = ((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.POSTGRES, System.PGBOUNCER))
-_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError)
+_LANES = (
+    *((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.MEMCACHED,)),
+    *((System.POSTGRES, System.PGBOUNCER), (System.REDIS, System.SENTINEL)),
+)
+_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError, RedisError)
 
 
 async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Progress) -> Proof:

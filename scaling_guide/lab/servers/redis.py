@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from scaling_guide.lab import files, passwords, processes
+from scaling_guide.lab import files, passwords, processes, waiting
 from scaling_guide.lab.ca import write_secret
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
@@ -17,6 +17,8 @@ from scaling_guide.model.environments import Environment, RedisTarget, SentinelT
 from scaling_guide.model.record import System
 
 ANSWER_SECONDS = 1.0
+SETTLE_SECONDS = 30.0
+WARM_SECONDS = 0.1
 CACHE = "cache"
 
 Target = RedisTarget | SentinelTarget
@@ -88,6 +90,72 @@ def operator(target: Target) -> redis.Redis:
         decode_responses=True,
         protocol=2,
     )
+
+
+async def settled(environment: Environment, target: Target) -> None:
+    """Return once a restart of `target` is over for everybody. Raises TimeoutError that says for whom not.
+
+    A cache is full again; sessions have their replica, and all Sentinels know and trust both.
+    """
+
+    async def lack() -> str | None:
+        if target.role == CACHE:
+            return await _cold(target)
+        return await asyncio.to_thread(_apart, environment)
+
+    await waiting.until(lack, SETTLE_SECONDS)
+
+
+async def _cold(target: Target) -> str | None:
+    """Whether lookups are still missed, or none come."""
+    with operator(target) as connection:
+        before = connection.info("stats")
+        await asyncio.sleep(WARM_SECONDS)
+        after = connection.info("stats")
+    hits, misses = (after[name] - before[name] for name in ("keyspace_hits", "keyspace_misses"))
+    return None if hits and not misses else f"{misses} lookups missed and {hits} did not"
+
+
+def _apart(environment: Environment) -> str | None:
+    """What of the sessions' servers does not know the others yet."""
+    nodes = [each for each in environment.of(System.REDIS) if each.role != CACHE]
+    sentinels = environment.of(System.SENTINEL)
+    try:
+        for each in nodes:
+            assert isinstance(each, RedisTarget)
+            if reason := _alone(each):
+                return f"{each.id}: {reason}"
+        for each in sentinels:
+            assert isinstance(each, SentinelTarget)
+            if reason := _unsure(each, len(sentinels)):
+                return f"{each.id}: {reason}"
+    except redis.RedisError as error:
+        return str(error)
+    return None
+
+
+def _alone(target: RedisTarget) -> str | None:
+    with operator(target) as connection:
+        info = connection.info("replication")
+    if info["role"] == "slave":
+        return None if info["master_link_status"] == "up" else "its link is down"
+    replicas = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
+    return None if any(each["state"] == "online" for each in replicas) else "it has no replica"
+
+
+def _unsure(target: SentinelTarget, sentinels: int) -> str | None:
+    with operator(target) as connection:
+        quorum = connection.execute_command(f"SENTINEL CKQUORUM {target.service}")
+        master = connection.sentinel_master(target.service)
+        replicas = connection.sentinel_slaves(target.service)
+        peers = connection.sentinel_sentinels(target.service)
+    if f"{sentinels} usable" not in str(quorum):
+        return str(quorum)
+    if master["flags"] != "master" or any(each["flags"] != "sentinel" for each in peers):
+        return f"its master is {master['flags']}"
+    if not any(each["flags"] == "slave" and each["master-link-status"] == "ok" for each in replicas):
+        return "it knows no replica with a link"
+    return None
 
 
 def missing(target: Target, pid: int) -> str | None:

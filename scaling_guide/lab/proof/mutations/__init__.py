@@ -1,6 +1,13 @@
 """Named mutations: (name, system) to what breaks such a target."""
 
-from scaling_guide.lab.proof.mutations import application, databases, load_balancers, performance, supabase
+from scaling_guide.lab.proof.mutations import (
+    application,
+    caches,
+    databases,
+    load_balancers,
+    performance,
+    supabase,
+)
 from scaling_guide.lab.proof.mutations.forms import Table
 
 MUTATIONS: Table = {
@@ -9,4 +16,5 @@ MUTATIONS: Table = {
     **application.MUTATIONS,
     **supabase.MUTATIONS,
     **databases.MUTATIONS,
+    **caches.MUTATIONS,
 }

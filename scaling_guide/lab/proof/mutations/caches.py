@@ -1,0 +1,466 @@
+"""How caches and stores of sessions break in real life."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from pymemcache import Client
+
+from scaling_guide.lab import files, waiting
+from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, behind_its_back, first_file
+from scaling_guide.lab.servers.redis import CACHE, operator, settled
+from scaling_guide.model.environments import MemcachedTarget, RedisTarget, SentinelTarget
+from scaling_guide.model.record import System
+
+R, S, M = System.REDIS, System.SENTINEL, System.MEMCACHED
+
+# longer than any documented silence until a node counts as down
+NOTICED_SECONDS = 20.0
+FILLER = "x" * 10_000
+
+
+def _node(bench: Bench) -> redis.Redis:
+    assert isinstance(bench.target, RedisTarget | SentinelTarget)
+    return operator(bench.target)
+
+
+def _ordered(node: redis.Redis, *words: str) -> None:
+    """Run a command as it is written."""
+    node.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+async def _settled(bench: Bench) -> None:
+    assert isinstance(bench.target, RedisTarget | SentinelTarget)
+    await settled(bench.environment, bench.target)
+
+
+def _nodes(bench: Bench) -> list[RedisTarget]:
+    """The nodes that hold the sessions."""
+    return [
+        each
+        for each in bench.environment.of(System.REDIS)
+        if isinstance(each, RedisTarget) and each.role != CACHE
+    ]
+
+
+# --------------------------------------------------------------------------------- settings that were changed
+
+
+@contextmanager
+def _set(node: redis.Redis, **settings: str | int) -> Iterator[None]:
+    """Other settings, and afterwards the old ones and counters that begin anew."""
+    names = {name.replace("_", "-"): value for name, value in settings.items()}
+    before = {name: str(node.config_get(name)[name]) for name in names}
+    for name, value in names.items():
+        node.config_set(name, value)
+    try:
+        yield
+    finally:
+        # in reverse, so that the room for clients is not first a share of too little
+        for name, value in reversed(before.items()):
+            node.config_set(name, value)
+        node.config_resetstat()
+
+
+def config_set(**settings: str | int) -> Applied:
+    """Settings that somebody changed while the server ran, without a trace in the file."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        with _node(bench) as node, _set(node, **settings):
+            yield ", ".join(f"CONFIG SET {name} {value}" for name, value in settings.items())
+
+    return applied
+
+
+@asynccontextmanager
+async def policy_changed(bench: Bench) -> AsyncIterator[str]:
+    """The other policy: what is right for sessions is wrong for a cache."""
+    await bench.restore()
+    policy = "noeviction" if bench.target.role == CACHE else "allkeys-lfu"
+    with _node(bench) as node, _set(node, maxmemory_policy=policy):
+        yield f"CONFIG SET maxmemory-policy {policy}"
+
+
+@contextmanager
+def _writable(node: redis.Redis) -> Iterator[None]:
+    """A replica takes writes for a moment, as after a failover that nobody noticed."""
+    info = node.info("replication")
+    if info["role"] == "master":
+        yield
+        return
+    node.replicaof("NO", "ONE")
+    try:
+        yield
+    finally:
+        node.replicaof(info["master_host"], info["master_port"])
+
+
+def _refused(node: redis.Redis, kind: str) -> None:
+    """Try to write. Raises DidNotLand where the server takes it."""
+    try:
+        node.set("cache:mutant" if kind == "cache" else "session:mutant", FILLER, ex=60)
+    except redis.ResponseError:
+        return
+    node.delete("cache:mutant", "session:mutant")
+    raise DidNotLand("the write was taken")
+
+
+@asynccontextmanager
+async def memory_full(bench: Bench) -> AsyncIterator[str]:
+    """The memory is full, and nothing may be evicted."""
+    await bench.restore()
+    # a share of so little memory is too little for any client, the one of the mutation included
+    with (
+        _node(bench) as node,
+        _set(node, maxmemory_clients=0, maxmemory_policy="noeviction", maxmemory="1mb"),
+    ):
+        with _writable(node):
+            _refused(node, str(bench.target.role))
+        await _settled(bench)
+        yield "OOM command not allowed when used memory > 'maxmemory'"
+
+
+@asynccontextmanager
+async def min_replicas_two(bench: Bench) -> AsyncIterator[str]:
+    """More replicas were asked for than there are, and writes were refused. The counter outlives that."""
+    await bench.restore()
+    with _node(bench) as node:
+        with _writable(node):
+            node.config_set("min-replicas-to-write", 2)
+            _refused(node, str(bench.target.role))
+            node.config_set("min-replicas-to-write", 0)
+        await _settled(bench)
+        try:
+            yield "min-replicas-to-write 2 for a moment"
+        finally:
+            node.config_resetstat()
+
+
+@asynccontextmanager
+async def clients_exhausted(bench: Bench) -> AsyncIterator[str]:
+    """More clients came than there is room for. The counter outlives them."""
+    await bench.restore()
+    target = bench.target
+    assert isinstance(target, RedisTarget)
+    with _node(bench) as node:
+        most = node.config_get("maxclients")["maxclients"]
+        node.config_set("maxclients", node.info("clients")["connected_clients"] + 2)
+        with ExitStack() as held:
+            for _ in range(10):
+                held.enter_context(socket.create_connection((target.address, target.port), timeout=2))
+            rejected = await _until(lambda: node.info("stats")["rejected_connections"])
+        node.config_set("maxclients", most)
+        try:
+            yield f"{rejected} connections rejected"
+        finally:
+            node.config_resetstat()
+
+
+async def _until(look: Callable[[], int]) -> int:
+    """What `look` finds, once that is something. Raises TimeoutError."""
+
+    async def missing() -> str | None:
+        return None if look() else "nothing happened"
+
+    await waiting.until(missing, 5)
+    return look()
+
+
+# ------------------------------------------------------------------------------------------------- users
+
+
+def acl(*rule: str) -> Applied:
+    """A user changed while the server runs; afterwards the users of the file again."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        with _node(bench) as node:
+            _ordered(node, "ACL", "SETUSER", *rule)
+            try:
+                yield f"ACL SETUSER {' '.join(rule)}"
+            finally:
+                _ordered(node, "ACL", "LOAD")
+
+    return applied
+
+
+@asynccontextmanager
+async def directory_open(bench: Bench) -> AsyncIterator[str]:
+    """Everybody may look into the directory in which a failover writes passwords."""
+    await bench.restore()
+    mode = bench.directory.stat().st_mode & 0o777
+    bench.directory.chmod(0o755)
+    try:
+        yield "chmod 755"
+    finally:
+        bench.directory.chmod(mode)
+
+
+def file_lacks(*beginnings: str) -> Applied:
+    """A line is missing in the file; what runs has it still."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        config = Path(bench.target.config).name  # type: ignore[union-attr]  # only targets with a file get here
+        lines = bench.pristine[config].splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(beginnings)]
+        if kept == lines:
+            raise DidNotLand(f"no line begins with {' or '.join(beginnings)}")
+        before = bench.directory / config
+        written = before.read_text()
+        files.write(bench.directory, {config: "".join(kept)})
+        try:
+            yield f"{config} without {' and '.join(beginnings)}"
+        finally:
+            before.write_text(written)
+
+    return applied
+
+
+# ------------------------------------------------------------------------------------------- what is inside
+
+
+def keys(pattern: str, count: int, seconds: int | None) -> Applied:
+    """So many keys that all live for the same time, or for ever."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        names = [pattern.format(number) for number in range(count)]
+        with _node(bench) as node:
+            with node.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.set(name, "mutant", ex=seconds)
+                pipeline.execute()
+            try:
+                yield f"{count} keys {pattern}, {f'{seconds} s to live' if seconds else 'no time to live'}"
+            finally:
+                node.delete(*names)
+
+    return applied
+
+
+@contextmanager
+def _meanwhile(bench: Bench, act: Callable[[redis.Redis, int], None]) -> Iterator[None]:
+    """Do something again and again, beside the checks."""
+    over = threading.Event()
+
+    def run() -> None:
+        with _node(bench) as node:
+            turn = 0
+            while not over.wait(0.002):
+                act(node, turn)
+                turn += 1
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(5)
+
+
+@asynccontextmanager
+async def hit_ratio_collapsed(bench: Bench) -> AsyncIterator[str]:
+    """A release asks for keys that nobody has written; the average since the start hardly moves."""
+    await bench.restore()
+
+    def miss(node: redis.Redis, turn: int) -> None:
+        node.mget([f"cache:v2:{turn}:{number}" for number in range(200)])
+
+    with _meanwhile(bench, miss):
+        yield "lookups for the keys of another generation"
+
+
+@asynccontextmanager
+async def memory_short(bench: Bench) -> AsyncIterator[str]:
+    """The memory is small for what is written. A cache evicts at each write, sessions are nearly full."""
+    await bench.restore()
+
+    def write(node: redis.Redis, turn: int) -> None:
+        node.set(f"cache:mutant:{turn}", FILLER, ex=3000 + turn * 7 % 900)
+
+    with _node(bench) as node:
+        used = node.info("memory")["used_memory"]
+        is_cache = bench.target.role == CACHE
+        room = used + 3_000_000 if is_cache else used * 102 // 100
+        with _set(node, maxmemory_clients=0, maxmemory=room):
+            if is_cache:
+                with _meanwhile(bench, write):
+                    await _until(lambda: node.info("stats")["evicted_keys"])
+                    yield f"CONFIG SET maxmemory {room}, and writes"
+                for key in node.scan_iter("cache:mutant:*", count=1000):
+                    node.delete(key)
+            else:
+                yield f"CONFIG SET maxmemory {room}"
+
+
+# ------------------------------------------------------------------------------------------- replication
+
+
+@asynccontextmanager
+async def partner_gone(bench: Bench) -> AsyncIterator[str]:
+    """The node at the other end of replication is dead, not for so long that a failover begins."""
+    await bench.restore()
+    (partner,) = (each for each in _nodes(bench) if each.id != bench.target.id)
+    await bench.order("kill", partner.id)
+    try:
+        yield f"{partner.id} killed"
+    finally:
+        await bench.order("start", partner.id)
+        await _settled(bench)
+
+
+@asynccontextmanager
+async def replication_refused(bench: Bench) -> AsyncIterator[str]:
+    """The replica's password was changed on the master, and the next time it connects it is refused."""
+    await bench.restore()
+    master, replica = sorted(
+        map(operator, _nodes(bench)), key=lambda node: str(node.info("replication")["role"])
+    )
+    with master, replica:
+        _ordered(master, "ACL", "SETUSER", "replica", "resetpass", ">changed")
+        try:
+            _ordered(master, "CLIENT", "KILL", "TYPE", "replica")
+            await _until(lambda: replica.info("replication")["master_link_status"] == "down")
+            yield "ACL SETUSER replica resetpass"
+        finally:
+            _ordered(master, "ACL", "LOAD")
+            await _settled(bench)
+
+
+# ---------------------------------------------------------------------------------------------- Sentinel
+
+
+def servers_gone(
+    choose: Callable[[Bench], Sequence[str]], seen: Callable[[Bench, redis.Redis], bool]
+) -> Applied:
+    """Servers are dead, and this Sentinel has noticed."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        gone = choose(bench)
+        for name in gone:
+            await bench.order("kill", name)
+        try:
+            with _node(bench) as node:
+
+                async def unnoticed() -> str | None:
+                    return None if seen(bench, node) else "the Sentinel had not noticed"
+
+                await waiting.until(unnoticed, NOTICED_SECONDS)
+            yield f"{' and '.join(gone)} killed"
+        finally:
+            for name in gone:
+                await bench.order("start", name)
+            await _settled(bench)
+
+    return applied
+
+
+def _peers(bench: Bench) -> list[str]:
+    return [each.id for each in bench.environment.of(System.SENTINEL) if each.id != bench.target.id]
+
+
+def _usable(most: int) -> Callable[[Bench, redis.Redis], bool]:
+    def seen(bench: Bench, node: Any) -> bool:
+        peers = node.sentinel_sentinels(_service(bench))
+        return sum(not each["is_sdown"] for each in peers) + 1 <= most
+
+    return seen
+
+
+def _service(bench: Bench) -> str:
+    assert isinstance(bench.target, SentinelTarget)
+    return bench.target.service
+
+
+def _replica_down(bench: Bench, node: Any) -> bool:
+    return all(each["is_sdown"] for each in node.sentinel_slaves(_service(bench)))
+
+
+def _all_down(bench: Bench, node: Any) -> bool:
+    return bool(node.sentinel_master(_service(bench))["is_sdown"]) and _replica_down(bench, node)
+
+
+# --------------------------------------------------------------------------------------------- Memcached
+
+
+@asynccontextmanager
+async def memory_cut(bench: Bench) -> AsyncIterator[str]:
+    """Some client took most of the memory away. Any client may."""
+    await bench.restore()
+    target = bench.target
+    assert isinstance(target, MemcachedTarget)
+    client = Client((target.address, target.port), timeout=2)
+    before = int(client.stats()[b"limit_maxbytes"]) >> 20
+    client.cache_memlimit(64)
+    try:
+        yield "cache_memlimit 64"
+    finally:
+        client.cache_memlimit(before)
+        client.close()
+
+
+@asynccontextmanager
+async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
+    """Room for few, and many came. The counter outlives them, not a restart."""
+    target = bench.target
+    assert isinstance(target, MemcachedTarget)
+    await bench.put(bench.rendered({"memcached-connections": 200}))
+    with ExitStack() as held:
+        for _ in range(300):
+            held.enter_context(socket.create_connection((target.address, target.port), timeout=2))
+    yield "300 connections, room for 200"
+
+
+@asynccontextmanager
+async def file_changed(bench: Bench) -> AsyncIterator[str]:
+    """The file changes, and nobody restarts the server."""
+    await bench.restore()
+    name, text = first_file(bench)
+    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
+        yield f"{name} changed and not restarted"
+
+
+MUTATIONS: Table = {
+    ("redis-policy-changed", R): policy_changed,
+    ("redis-maxmemory-none", R): config_set(maxmemory=0),
+    ("redis-maxclients-low", R): config_set(maxclients=500),
+    ("redis-memory-full", R): memory_full,
+    ("redis-min-replicas-two", R): min_replicas_two,
+    ("redis-clients-exhausted", R): clients_exhausted,
+    ("redis-default-user-on", R): acl("default", "on", "nopass", "+@all", "~*"),
+    ("redis-default-user-on", S): acl("default", "on", "nopass", "+@all"),
+    ("redis-checker-powerful", R): acl("checker", "+@all", "~*"),
+    ("redis-checker-powerful", S): acl("checker", "+@all"),
+    ("redis-user-unknown", R): acl("intruder", "on", "nopass", "+@all", "~*"),
+    ("redis-directory-open", R): directory_open,
+    ("redis-replication-user-missing", R): file_lacks("masteruser"),
+    ("redis-replication-password-missing", R): file_lacks("include"),
+    ("redis-key-without-ttl", R): keys("cache:mutant:{}", 1, None),
+    ("redis-foreign-keys", R): keys("other:{}", 300, 3000),
+    ("redis-ttl-without-jitter", R): keys("cache:mutant:{}", 1000, 3000),
+    ("redis-hit-ratio-collapsed", R): hit_ratio_collapsed,
+    ("redis-memory-short", R): memory_short,
+    ("redis-partner-gone", R): partner_gone,
+    ("redis-replication-refused", R): replication_refused,
+    ("sentinel-peer-gone", S): servers_gone(lambda bench: _peers(bench)[:1], _usable(2)),
+    ("sentinel-majority-gone", S): servers_gone(_peers, _usable(1)),
+    ("sentinel-replica-gone", S): servers_gone(lambda bench: [_nodes(bench)[1].id], _replica_down),
+    ("sentinel-nodes-gone", S): servers_gone(lambda bench: [each.id for each in _nodes(bench)], _all_down),
+    ("memcached-memory-cut", M): memory_cut,
+    ("memcached-connections-exhausted", M): connections_exhausted,
+    ("memcached-file-changed", M): file_changed,
+}
