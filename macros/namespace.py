@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from macros import coverage, home, measured, proof, runbook, tiers, topic, verification
+from macros import coverage, home, measured, proof, runbook, supabase, tiers, topic, verification
 from macros.context import Context
 from macros.escape import inline
 from scaling_guide.model.expectation import Expectation, as_list
@@ -79,6 +79,23 @@ class Namespace:
 
     def links(self) -> str:
         return topic.links(self._site(), self._topic())
+
+    # ------------------------------------------------------------------------------------------- supabase
+
+    def supabase_plans(self) -> str:
+        return supabase.plans(self._site())
+
+    def supabase_sizes(self) -> str:
+        return supabase.sizes(self._site())
+
+    def supabase_rules(self) -> str:
+        return supabase.rules(self._site())
+
+    def supabase_scopes(self) -> str:
+        return supabase.scopes()
+
+    def supabase_step(self) -> str:
+        return supabase.step(self._site())
 
     # ---------------------------------------------------------------------------------------- other pages
 

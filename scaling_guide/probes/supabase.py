@@ -130,6 +130,7 @@ class _Database(BaseModel):
     identifier: str
     type: Literal["PRIMARY", "READ_REPLICA"]
     status: str
+    infra_compute_size: str | None = None
 
 
 class _Listed(BaseModel):
@@ -262,6 +263,7 @@ def _state(target: SupabaseTarget, answers: Mapping[str, Any]) -> dict[str, Any]
         "replicas > count": sum(database.type == "READ_REPLICA" for database in databases),
         **{f"service {each.name} > status": each.status for each in _services(target, answers["services"])},
         **{f"database {database.identifier} > status": database.status for database in databases},
+        **{f"database {each.identifier} > compute": each.infra_compute_size for each in databases},
     }
 
 
@@ -443,7 +445,9 @@ LOOK: Mapping[str, str] = {
     **{
         f"service {name}": _look(QUESTIONS["services"], ".[] | [.name, .status]") for name in ("*", *SERVICES)
     },
-    "database *": _look(QUESTIONS["databases"], ".projects[].databases[] | [.identifier, .status]"),
+    "database *": _look(
+        QUESTIONS["databases"], ".projects[].databases[] | [.identifier, .status, .infra_compute_size]"
+    ),
 }
 LOOK_ADVISORS: Mapping[str, str] = {
     kind: _look(question, ".lints[] | [.level, .name]")

@@ -17,12 +17,14 @@ from scaling_guide.model.environments import (
     HaproxyTarget,
     LoadBalancer,
     NginxTarget,
+    SupabaseTarget,
     Target,
 )
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Runbook, Step, Systems
 from scaling_guide.model.units import Unit, meaning
+from scaling_guide.render import supabase_api
 
 # the sections of haproxy.cfg that have a line for each server
 BACKENDS = ("app", "app_sticky")
@@ -135,6 +137,8 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
         context["target"] = target
     if isinstance(target, NginxTarget):
         context |= _nginx(target, found.server) | _certificate(target, found)
+    if isinstance(target, SupabaseTarget):
+        context["supabase"] = supabase_api.Api(target)
     if isinstance(target, HaproxyTarget):
         context |= _haproxy(target, found.server) | _certificate(target, found)
     return _jinja().from_string(template).render(context).strip()

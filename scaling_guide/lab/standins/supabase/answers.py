@@ -190,7 +190,7 @@ def projects(project: Project) -> Any:
         "inserted_at": CREATED,
         "databases": [
             {
-                "infra_compute_size": project["compute"].removeprefix("ci_"),
+                "infra_compute_size": project["running"],
                 "region": REGION,
                 "status": project["databases"],
                 "cloud_provider": "AWS",

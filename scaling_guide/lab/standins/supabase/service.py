@@ -94,7 +94,8 @@ class Service:
             "ci_"
         ):
             raise HTTPException(400)
-        self._write({**project, "compute": body["addon_variant"]})
+        ordered = body["addon_variant"]
+        self._write({**project, "compute": ordered, "running": ordered.removeprefix("ci_")})
         return Response()
 
     async def change_disk(self, request: Request) -> Response:
