@@ -105,7 +105,8 @@ class Bench:
             await self._database(self.target)
         elif isinstance(self.target, PgbouncerTarget):
             if await pgbouncer.reloaded(self.lab, self.target, self.pid):
-                await self.order("restart")
+                await self.order("kill")
+                await self.order("start")
         elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
             await self.order("kill")
             await self.order("start")

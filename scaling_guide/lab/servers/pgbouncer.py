@@ -1,14 +1,16 @@
 """PgBouncer: one process, no pid file, asked and told over its own console."""
 
 import asyncio
+import contextlib
+import os
 import re
 from pathlib import Path
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 import psycopg
 
-from scaling_guide.lab import files
+from scaling_guide.lab import files, waiting
 from scaling_guide.lab.ca import write_secret
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
@@ -21,6 +23,7 @@ ADMINISTRATOR = "pgbouncer_admin"
 LIMITS = "limits.conf"
 ANSWER_SECONDS = 2
 START_SECONDS = 10.0
+RELOAD_SECONDS = 0.5
 
 # systemd reads the limit from its drop-in; here the shell does
 _LIMITED = f'exec prlimit --nofile="$(sed -n s/^LimitNOFILE=//p {LIMITS})" -- "$@"'
@@ -88,7 +91,7 @@ def settings(lab: Lab, target: PgbouncerTarget) -> dict[str, tuple[str, str | No
         return {row[0]: (row[1], row[2]) for row in connection.execute(b"SHOW CONFIG").fetchall()}
 
 
-def waiting(lab: Lab, target: PgbouncerTarget) -> tuple[int, float]:
+def queue(lab: Lab, target: PgbouncerTarget) -> tuple[int, float]:
     """How many clients wait for a connection, and how long the first of them has. Raises psycopg.Error."""
     with console(lab, target) as connection:
         cursor = connection.execute(b"SHOW POOLS")
@@ -98,20 +101,34 @@ def waiting(lab: Lab, target: PgbouncerTarget) -> tuple[int, float]:
 
 
 async def reloaded(lab: Lab, target: PgbouncerTarget, pid: int) -> frozenset[str]:
-    """Have the file read again, and return what waits for a restart: settings, and the limit on open files.
+    """Send HUP, and return what waits for a restart: settings, and the limit on open files.
 
-    Raises ReloadRefused where PgBouncer finds the file wrong.
+    The signal also works where the file locked the console's administrator out. Raises ReloadRefused where
+    the console does not answer afterwards.
     """
-    try:
-        await asyncio.to_thread(tell, lab, target, "RELOAD")
-        running = await asyncio.to_thread(settings, lab, target)
-    except psycopg.Error as error:
-        raise ReloadRefused(str(error).strip()) from None
+    pending: frozenset[str] = frozenset()
+
+    async def missing() -> str | None:
+        nonlocal pending
+        try:
+            pending = await asyncio.to_thread(_pending, lab, target, pid)
+        except psycopg.Error as error:
+            raise ReloadRefused(str(error).strip()) from None
+        return ", ".join(pending) or None
+
+    os.kill(pid, SIGHUP)
+    with contextlib.suppress(TimeoutError):
+        await waiting.until(missing, RELOAD_SECONDS)
+    return pending
+
+
+def _pending(lab: Lab, target: PgbouncerTarget, pid: int) -> frozenset[str]:
+    """What the files say and the process does not do."""
     wanted = written(Path(target.config).read_text())
     # what the file no longer sets goes on as it was until a restart
     pending = {
         name
-        for name, (value, default) in running.items()
+        for name, (value, default) in settings(lab, target).items()
         if value != wanted.get(name, value if default is None else default)
     }
     limit = re.search(r"^LimitNOFILE=(\d+)$", (Path(target.directory) / LIMITS).read_text(), re.MULTILINE)

@@ -475,7 +475,7 @@ async def _waiting(bench: Bench, so: Callable[[int, float], bool]) -> None:
     """Return once it is so with the clients that wait and the longest wait. Raises DidNotLand."""
 
     async def missing() -> str | None:
-        found = await asyncio.to_thread(pgbouncer.waiting, bench.lab, _pooler(bench))
+        found = await asyncio.to_thread(pgbouncer.queue, bench.lab, _pooler(bench))
         return None if so(*found) else f"{found[0]} clients waited, the first for {found[1]:g} s"
 
     try:

@@ -1,0 +1,5 @@
+"""Query optimization guidelines: is what the page says true here?"""
+
+
+def test_documented_fact(check):
+    check.holds()

@@ -1,0 +1,5 @@
+"""Database query optimization: is what the page says true here?"""
+
+
+def test_documented_fact(check):
+    check.holds()
