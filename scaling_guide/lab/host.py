@@ -1,4 +1,4 @@
-"""A stand-in for a machine's kernel: files in the form of `/proc` and `/sys` with documented settings applied.
+"""A stand-in for a kernel: files in the form of `/proc` and `/sys`, with documented settings applied.
 
 The settings of the machine that a lab runs on are not the lab's to change, and its pressure and counters tell
 of whatever else runs there. So the lab's host has files of its own: those of a quiet Linux, and in them what
@@ -19,6 +19,7 @@ from scaling_guide.model.units import Unit, meaning
 SYSCTLS = "60-scaling.conf"
 SERVICE = "60-scaling.service.conf"
 APPLIED = "applied-by"
+GROUP = "sys/fs/cgroup/system.slice/app.service"
 
 _AVERAGES = "avg10=0.00 avg60=0.00 avg300=0.00 total=0"
 _QUIET = f"some {_AVERAGES}\nfull {_AVERAGES}\n"
@@ -36,13 +37,13 @@ FILES = {
     "proc/net/snmp": "Ip: Forwarding DefaultTTL\nIp: 1 64\n"
     "Tcp: ActiveOpens PassiveOpens CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts\n"
     "Tcp: 200000 800000 350 40000000 50000000 5000 0 900\n",
-    "proc/net/sockstat": "sockets: used 432\nTCP: inuse 350 orphan 0 tw 120 alloc 350 mem 91\nUDP: inuse 0 mem 0\n",
+    "proc/net/sockstat": "sockets: used 432\nTCP: inuse 350 orphan 0 tw 120 alloc 350 mem 91\n",
     "proc/vmstat": "nr_free_pages 1376958\npswpin 0\npswpout 0\noom_kill 0\n",
     "proc/meminfo": "MemTotal:       16777216 kB\nMemFree:         4194304 kB\nMemAvailable:   10485760 kB\n",
     "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
-    "sys/fs/cgroup/system.slice/app.service/memory.current": "268435456\n",
-    "sys/fs/cgroup/system.slice/app.service/memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n",
-    "sys/fs/cgroup/system.slice/app.service/cpu.stat": "usage_usec 900000\nnr_periods 100000\nnr_throttled 0\n",
+    f"{GROUP}/memory.current": "268435456\n",
+    f"{GROUP}/memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n",
+    f"{GROUP}/cpu.stat": "usage_usec 900000\nnr_periods 100000\nnr_throttled 0\n",
 }  # fmt: skip
 
 # what systemd writes for a setting of a service, below the control group
@@ -62,7 +63,7 @@ def files(sysctls: str, service: str) -> Mapping[str, str]:
         for name, value in _ASSIGNMENT.findall(sysctls)
     }
     limits = {
-        f"sys/fs/cgroup/system.slice/app.service/{_OF_SYSTEMD[name]}": _as_number(name, value)
+        f"{GROUP}/{_OF_SYSTEMD[name]}": _as_number(name, value)
         for name, value in _ASSIGNMENT.findall(service)
         if name in _OF_SYSTEMD
     }

@@ -10,7 +10,7 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
@@ -51,7 +51,9 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
     async with Client(target.address, target.https, environment.site, context, LONGEST_FILE) as client:
         first = await client.ask(environment.page, _ASK)
         if first.status != 200:
-            raise Unsupported(f"{target.id}: {environment.page} answers {first.status}: name the `page` to look at")
+            raise Unsupported(
+                f"{target.id}: {environment.page} answers {first.status}: name the `page` to look at"
+            )
         etag = first.headers.get("etag")
         again = await client.ask(environment.page, {**_ASK, **({"If-None-Match": etag} if etag else {})})
         page = Page(environment.site, environment.page)
@@ -63,15 +65,21 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
         "page > vary": _list(first.headers.get("vary", "")),
         "page > asked again": again.status,
         "page > bytes": sum(len(answer.body) for answer in (first, *answers.values())),
-        "page > requests": 1 + len(page.files),
-        "page > other hosts": len(page.hosts),
+        "page > requests": 1 + len(page.files) + len(page.elsewhere),
+        "page > other hosts": len({urlsplit(address).hostname for address in page.elsewhere}),
         "page > scripts that block": page.blocking,
         "page > images without size": page.unsized,
         "page > images first": page.first,
         **_files(page, answers),
-        "connection > connections": len({answer.own_port for answer in (first, again, *answers.values())}),
+        "connection > connections": _connections((first, again, *answers.values())),
         "connection > requests": PAGE_REQUESTS + len(answers),
     }
+
+
+def _connections(answers: Sequence[Answer]) -> int:
+    """How many connections the answers came on; one that was closed before it could be told was its own."""
+    ports = [answer.own_port for answer in answers]
+    return len({port for port in ports if port}) + ports.count(0)
 
 
 def _files(page: "Page", answers: Mapping[str, Answer]) -> dict[str, Any]:
@@ -136,7 +144,7 @@ async def _speaks_http2(site: str, target: LoadBalancer, context: ssl.SSLContext
 class Page(HTMLParser):
     """What the HTML of a page asks a browser to fetch at once.
 
-    `files` are paths of the site with their kind, `hosts` other hosts. `blocking` scripts stop the page until
+    `files` are paths of the site with their kind, `elsewhere` what other hosts are asked for. `blocking` scripts stop the page until
     they have run, `unsized` images move it when they arrive, `first` images are to come before the others.
     """
 
@@ -145,7 +153,7 @@ class Page(HTMLParser):
         self._base = f"https://{site}{path}"
         self._site = site
         self.files: dict[str, str] = {}
-        self.hosts: set[str] = set()
+        self.elsewhere: set[str] = set()
         self.blocking = self.unsized = self.first = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -169,6 +177,6 @@ class Page(HTMLParser):
         if parts.scheme not in ("http", "https"):
             return
         if parts.hostname != self._site:
-            self.hosts.add(str(parts.hostname))
+            self.elsewhere.add(parts.geturl())
         else:
             self.files.setdefault(parts.path + (f"?{parts.query}" if parts.query else ""), kind)

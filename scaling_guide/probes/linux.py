@@ -76,8 +76,12 @@ def probe(environment: Environment, target: LinuxTarget, deadline: float) -> Fou
 def _questions(target: LinuxTarget) -> dict[str, str]:
     config, group = shlex.quote(target.config), shlex.quote(target.cgroup)
     names = " ".join(f"sys/{name.replace('.', '/')}" for name in SYSCTLS)
-    others = "net/netstat net/snmp net/sockstat vmstat meminfo sys/fs/file-nr sys/net/netfilter/nf_conntrack_count"
-    written = f"$(sed -n 's|^[[:space:]]*-*\\([^#;=[:space:]]*\\)[[:space:]]*=.*|sys/\\1|p' {config} | tr . /)"
+    others = (
+        "net/netstat net/snmp net/sockstat vmstat meminfo sys/fs/file-nr sys/net/netfilter/nf_conntrack_count"
+    )
+    written = (
+        f"$(sed -n 's|^[[:space:]]*-*\\([^#;=[:space:]]*\\)[[:space:]]*=.*|sys/\\1|p' {config} | tr . /)"
+    )
     groups = " ".join(
         [f"{group}/{name}" for name in (*_V2, "memory.events", "cpu.stat")]
         + [name.format(group) for name in (*_V1, "memory/{}/memory.oom_control", "cpu/{}/cpu.stat")]
@@ -115,7 +119,9 @@ def _not_in_force(config: transport.Output, running: Mapping[str, str]) -> str:
     """The settings of the file that the kernel does not have so, or `none`."""
     if config.exit_code != 0:
         return "the file is not there"
-    written = {name.replace("/", "."): " ".join(value.split()) for name, value in _ASSIGNMENT.findall(config.stdout)}
+    written = {
+        name.replace("/", "."): " ".join(value.split()) for name, value in _ASSIGNMENT.findall(config.stdout)
+    }
     if not written:
         return "the file is empty"
     return ", ".join(sorted(name for name, value in written.items() if running.get(name) != value)) or "none"
@@ -196,7 +202,9 @@ def _group(text: str) -> dict[str, Any]:
         values["service > memory > killed"] = happened["oom_kill"]
     limit = values.get("service > memory > limit")
     if str(limit).isdecimal():
-        values |= _share("service > memory > share", _int(values.get("service > memory > used")), int(str(limit)))
+        values |= _share(
+            "service > memory > share", _int(values.get("service > memory > used")), int(str(limit))
+        )
     cpu = _words(by_name.get("cpu.stat", []))
     # no periods are counted where there is no quota, and nothing can be throttled
     return values | _share("service > cpu > throttled", cpu.get("nr_throttled"), cpu.get("nr_periods"))

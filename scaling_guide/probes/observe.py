@@ -358,12 +358,14 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
     Probe.SOCKETS: {"": "ss -ltn src {address}"},
     Probe.FRONTEND: {
         "": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip'",
-        "page": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip' -w 'bytes: %{{{{size_download}}}}'",
+        "page": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip' "
+        "-w 'bytes: %{{size_download}}'",
         "http/2": f"{_CURL}{{page}} --http2 -o /dev/null -w '%{{{{http_version}}}}'",
     },
     Probe.API: {
         "": f"{_CURL}{{api}} -D - -o /dev/null",
-        "read": f"for n in $(seq {api.READS}); do {_CURL}{{api}} -o /dev/null -w '%{{{{time_total}}}}\n'; done | sort -n",
+        "read": f"for n in $(seq {api.READS}); do {_CURL}{{api}} -o /dev/null "
+        "-w '%{{time_total}}\\n'; done | sort -n",
         "list": f"{_CURL}'{{api}}?limit={api.LARGE}'",
     },
     Probe.SUPABASE: supabase.LOOK,

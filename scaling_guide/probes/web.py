@@ -15,7 +15,7 @@ LONGEST_BODY = 2**18
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `own_address` and `own_port` are where the request was sent from."""
+    """What came back. `own_address` and `own_port` are where the request was sent from, as far as known."""
 
     status: int
     headers: httpx.Headers
@@ -76,7 +76,10 @@ class Client:
             raise self._failure(error) from error
 
     async def _complete(self, response: httpx.Response) -> Answer:
-        own = response.extensions["network_stream"].get_extra_info("client_addr")
+        try:
+            own = response.extensions["network_stream"].get_extra_info("client_addr")
+        except OSError:  # the server closed already, with the last byte of its answer
+            own = ("", 0)
         body = b""
         async for part in response.aiter_raw():
             body += part

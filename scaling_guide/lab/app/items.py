@@ -48,7 +48,7 @@ class Items:
         self._asked = count(1)
 
     async def items(self, request: Request) -> Response:
-        """The rows after `after`, at most `limit` of them, with the cursor of the next page and its timing."""
+        """At most `limit` rows after `after`, with the cursor of the next page, and what it took."""
         change = REGRESSIONS.get(request.path_params.get("regression", ""), AS_INTENDED)
         default = self._limits.page_default if change.default else self._limits.page_most
         try:

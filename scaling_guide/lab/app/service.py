@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from scaling_guide.lab.app import cache
-from scaling_guide.lab.app import pages
+from scaling_guide.lab.app import cache, pages
 from scaling_guide.lab.app.instance import Answering, Instance, Metrics
 from scaling_guide.lab.app.items import Items
 from scaling_guide.lab.app.ledger import Ledger

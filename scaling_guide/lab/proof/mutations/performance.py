@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from scaling_guide.lab import files, host
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations.forms import Applied, Table, behind_its_back, edited
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, behind_its_back, edited, without
 from scaling_guide.model.environments import LinuxTarget
 from scaling_guide.model.record import System
 
 N, H, L = System.NGINX, System.HAPROXY, System.LINUX
 
-_GROUP = "fs/cgroup/system.slice/app.service"
+# a line of HAProxy's frontend before which any rule may stand
+_RULE = "use_backend app_sticky"
 
 
 # ------------------------------------------------------------------------------------------ the machine
@@ -54,38 +56,43 @@ async def sysctl_not_applied(bench: Bench) -> AsyncIterator[str]:
         yield line.strip()
 
 
+@asynccontextmanager
+async def backlog_not_restarted(bench: Bench) -> AsyncIterator[str]:
+    """HAProxy was started with a short accept queue; the file was corrected since, and reloaded."""
+    await bench.restore()
+    files.write(bench.directory, bench.rendered({"haproxy-backlog": 128}))
+    await bench.order("restart")
+    files.write(bench.directory, bench.pristine)
+    await bench.take_effect()
+    try:
+        yield "backlog 128, corrected and reloaded"
+    finally:
+        await bench.order("restart")
+
+
 # ------------------------------------------------------------------------------- the page and the list
 
 
-def served_instead(path: str, change: str) -> tuple[tuple[str, Applied], tuple[str, Applied]]:
-    """At `path`, what the application has as the regression `change`, through each load balancer."""
-    regression = f"/regressions/{change}{path}"
-    return (
-        (
-            N,
-            edited((r"^( *)location / \{", rf"\1location = {path} {{\n\1    proxy_pass http://app{regression};\n\1}}\n\1location / {{")),
-        ),
-        (
-            H,
-            edited((r"^( *)use_backend app_sticky", rf"\1http-request set-path {regression} if {{ path {path} }}\n\1use_backend app_sticky")),
-        ),
-    )
+def before(line: str, added: str) -> tuple[str, str]:
+    """An edit that puts a line before the one that begins with `line`, as far to the right."""
+    return rf"^( *)({re.escape(line)})", rf"\1{added}\n\1\2"
 
 
 def regressions(path: str, changes: dict[str, str]) -> Table:
-    """Mutations by name, each with the regression that is served at `path`."""
-    return {
-        (name, system): applied
-        for name, change in changes.items()
-        for system, applied in served_instead(path, change)
-    }
+    """Mutations by name, each with what the application serves at `path` after that bad change."""
+    table: Table = {}
+    for name, change in changes.items():
+        at = f"/regressions/{change}{path}"
+        table[name, N] = edited(before("location / {", f"location = {path} {{ proxy_pass http://app{at}; }}"))
+        table[name, H] = edited(before(_RULE, f"http-request set-path {at} if {{ path {path} }}"))
+    return table
 
 
 def answered(name: str, on_nginx: str, on_haproxy: str) -> Table:
     """A mutation that changes answers: a directive of Nginx's server, a rule of HAProxy's frontend."""
     return {
-        (name, N): edited((r"^( *)(add_header Strict-Transport)", rf"\1{on_nginx}\n\1\2")),
-        (name, H): edited((r"^( *)use_backend app_sticky", rf"\1{on_haproxy}\n\1use_backend app_sticky")),
+        (name, N): edited(before("add_header Strict-Transport", on_nginx)),
+        (name, H): edited(before(_RULE, on_haproxy)),
     }
 
 
@@ -110,33 +117,47 @@ _LIST = {
     "api-endless": "endless",
 }
 
+_KERNEL = {
+    "listen-overflowing": ("proc/net/netstat", "^TcpExt: 0 0 0 0", "TcpExt: 0 0 412 412"),
+    "network-lossy": ("proc/net/snmp", " 5000 0 900$", " 600000 0 900"),
+    "ports-running-out": ("proc/net/sockstat", " tw 120 ", " tw 48000 "),
+    "cpu-pressed": ("proc/pressure/cpu", "^some avg10=0.00 avg60=0.00", "some avg10=41.20 avg60=38.73"),
+    "io-pressed": ("proc/pressure/io", "^full avg10=0.00 avg60=0.00", "full avg10=9.81 avg60=7.40"),
+    "memory-pressed": ("proc/pressure/memory", "^full avg10=0.00 avg60=0.00", "full avg10=3.10 avg60=2.05"),
+    "service-throttled": (f"{host.GROUP}/cpu.stat", "nr_throttled 0", "nr_throttled 9000"),
+    "files-used-up": ("proc/sys/fs/file-nr", "^4096", "980000"),
+    "conntrack-nearly-full": ("proc/sys/net/netfilter/nf_conntrack_count", "^512", "500000"),
+    "service-nearly-full": (f"{host.GROUP}/memory.current", "^[0-9]+", "2040109465"),
+    "service-out-of-memory": (f"{host.GROUP}/memory.events", "oom_kill 0", "oom_kill 1"),
+    "machine-out-of-memory": ("proc/vmstat", "oom_kill 0", "oom_kill 1"),
+    "memory-used-up": ("proc/meminfo", "^MemAvailable: .*", "MemAvailable:     838860 kB"),
+    "huge-pages-always": (
+        "sys/kernel/mm/transparent_hugepage/enabled",
+        "^always.*",
+        "[always] madvise never",
+    ),
+}
+
 MUTATIONS: Table = {
     ("sysctl-not-applied", L): sysctl_not_applied,
-    ("listen-overflowing", L): kernel("proc/net/netstat", r"^TcpExt: 0 0 0 0", "TcpExt: 0 0 412 412"),
-    ("network-lossy", L): kernel("proc/net/snmp", r" 5000 0 900$", " 600000 0 900"),
-    ("ports-running-out", L): kernel("proc/net/sockstat", r" tw 120 ", " tw 48000 "),
-    ("cpu-pressed", L): kernel("proc/pressure/cpu", r"^some avg10=0.00 avg60=0.00", "some avg10=41.20 avg60=38.73"),
-    ("io-pressed", L): kernel("proc/pressure/io", r"^full avg10=0.00 avg60=0.00", "full avg10=9.81 avg60=7.40"),
-    ("memory-pressed", L): kernel("proc/pressure/memory", r"^full avg10=0.00 avg60=0.00", "full avg10=3.10 avg60=2.05"),
-    ("service-throttled", L): kernel(f"sys/{_GROUP}/cpu.stat", r"nr_throttled 0", "nr_throttled 9000"),
-    ("files-used-up", L): kernel("proc/sys/fs/file-nr", r"^4096", "980000"),
-    ("conntrack-nearly-full", L): kernel("proc/sys/net/netfilter/nf_conntrack_count", r"^512", "500000"),
-    ("service-nearly-full", L): kernel(f"sys/{_GROUP}/memory.current", r"^\d+", "2040109465"),
-    ("service-out-of-memory", L): kernel(f"sys/{_GROUP}/memory.events", r"oom_kill 0", "oom_kill 1"),
-    ("machine-out-of-memory", L): kernel("proc/vmstat", r"oom_kill 0", "oom_kill 1"),
-    ("memory-used-up", L): kernel("proc/meminfo", r"^MemAvailable: .*", "MemAvailable:     838860 kB"),
-    ("huge-pages-always", L): kernel("sys/kernel/mm/transparent_hugepage/enabled", r".*", "[always] madvise never"),
+    **{(name, L): kernel(*change) for name, change in _KERNEL.items()},
     **regressions("/", _PAGE),
     **regressions("/api/items", _LIST),
     **answered("etag-lost", "proxy_hide_header ETag;", "http-after-response del-header ETag"),
-    ("vary-lost", H): edited((r"^( *)use_backend app_sticky", r"\1http-after-response del-header Vary\n\1use_backend app_sticky")),
-    **answered("server-timing-lost", "proxy_hide_header Server-Timing;", "http-after-response del-header Server-Timing"),
-    ("compression-disabled", N): edited((r"^( *)gzip_vary", r'\1gzip_disable ".";\n\1gzip_vary')),
-    ("compression-lost", H): edited((r"^( *)unique-id-header", r"\1http-request del-header Accept-Encoding\n\1unique-id-header")),
-    ("request-id-not-shown", N): edited((r"^ *add_header X-Request-ID .*\n", "")),
-    ("request-id-not-shown", H): edited((r"^ *http-after-response set-header X-Request-ID .*\n", "")),
-    ("request-id-not-told", N): edited((r"^ *proxy_set_header X-Request-ID .*\n", "")),
-    ("request-id-not-told", H): edited((r"^ *unique-id-header .*\n", "")),
-    ("client-keepalive-off", N): edited((r"^( {4}keepalive_timeout) [^;]+;", r"\1 0;")),
-    ("client-keepalive-off", H): edited((r"^( *)option redispatch", r"\1option httpclose\n\1option redispatch")),
-}  # fmt: skip
+    **answered(
+        "server-timing-lost",
+        "proxy_hide_header Server-Timing;",
+        "http-after-response del-header Server-Timing",
+    ),
+    ("compression-disabled", N): edited(before("gzip_vary", 'gzip_disable ".";')),
+    ("compression-lost", H): edited(before("unique-id-header", "http-request del-header Accept-Encoding")),
+    ("request-id-not-shown", N): without(r"add_header X-Request-ID .*"),
+    ("request-id-not-shown", H): without(r"http-after-response set-header X-Request-ID .*"),
+    ("request-id-not-told", N): without(r"proxy_set_header X-Request-ID .*"),
+    ("request-id-not-told", H): without(r"unique-id-header .*"),
+    ("page-closes-connection", N): edited(
+        before("location / {", "location = / { keepalive_timeout 0; proxy_pass http://app; }")
+    ),
+    ("page-closes-connection", H): edited(before("option redispatch", "option httpclose")),
+    ("backlog-not-restarted", H): backlog_not_restarted,
+}
