@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scaling_guide.lab import shell, state
@@ -15,6 +15,7 @@ from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.shell import Ran
 from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
@@ -34,6 +35,7 @@ GRACE_SECONDS = 10.0
 GREEN_SECONDS = 40.0
 LOOK_SECONDS = 0.5
 LONGEST_LOAD_SECONDS = 120.0
+GREEN_ALL_THE_SAME = "is green, and should be red here"
 MET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 Procedure = Runbook | Experiment
@@ -177,46 +179,44 @@ class Play:
                 continue
             if step.id is not None and step.id == self.scenario.mended_by:
                 await self.given.aclose()
-            if not await self._run(phase, command):
-                self._note(phase, f"`{step.do}` failed: {' / '.join(self.said[-3:])}")
+            ran = await self._run(command)
+            target = command.target.id if command.target else None
+            self.acts.append(Act(phase, target, step.do, ran.exit_code, ran.seconds))
+            if not ran.succeeded:
+                self._note(phase, f"`{step.do}` failed: {' / '.join(ran.said[-3:]) or 'without a word'}")
                 return
 
-    async def _run(self, phase: str, command: Command) -> bool:
-        """Run a command and its wait. Returns whether both succeeded."""
-        bounds = [(command.run, COMMAND_SECONDS)]
-        if command.wait and command.step.wait_at_most:
-            patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
-            bounds.append((command.wait, patience + GRACE_SECONDS))
-        for text, seconds in bounds:
-            ran = await shell.run(text, self.environ, self.lab.repo, seconds)
-            target = command.target.id if command.target else None
-            self.acts.append(Act(phase, target, text, ran.exit_code, ran.seconds))
-            self.said = ran.said
-            if not ran.succeeded:
-                return False
-        return True
+    async def _run(self, command: Command) -> Ran:
+        """Run a command as it stands, and its wait."""
+        ran = await shell.run(command.run, self.environ, self.lab.repo, COMMAND_SECONDS)
+        if not ran.succeeded or command.wait is None or command.step.wait_at_most is None:
+            return ran
+        patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
+        waited = await shell.run(command.wait, self.environ, self.lab.repo, patience + GRACE_SECONDS)
+        return replace(waited, seconds=round(ran.seconds + waited.seconds, 3))
 
     async def _checks(self, phase: str) -> None:
-        """Note the checks of a phase that do not hold, after some patience where they should."""
+        """Note the checks of a phase that do not hold, or should not, after some patience."""
         if self.situation is None:
             return
         checks = runbook_checks(self.guide, self.environment, self.procedure.id, phase)
-        red = frozenset(self.scenario.red if phase in ("verify", "roll_back") else ())
         end = time.monotonic() + (GREEN_SECONDS if is_bounded(self.scenario) else 0)
-        unmet = await self._unmet(checks, red)
+        unmet = await self._unmet(checks, phase)
         while unmet and time.monotonic() < end:
             await asyncio.sleep(LOOK_SECONDS)
-            unmet = await self._unmet(checks, red)
+            unmet = await self._unmet(checks, phase)
         for each in unmet:
             self._note(phase, each)
 
-    async def _unmet(self, checks: Sequence[Check], red: frozenset[str]) -> list[str]:
+    async def _unmet(self, checks: Sequence[Check], phase: str) -> list[str]:
         run = await asyncio.to_thread(verify, self.environment, checks)
+        red = self.scenario.red if phase in ("verify", "roll_back") else ()
+        found = {row.id for row in run.results if row.outcome is Outcome.FAIL}
         return [
             f"{row.id}@{row.target} {row.outcome}: {row.message}"
             for row in run.results
             if row.outcome not in MET and row.id not in red
-        ]
+        ] + [f"{name} {GREEN_ALL_THE_SAME}" for name in red if name not in found]
 
     def _note(self, phase: str, what: str) -> None:
         self.unmet[phase] = (*self.unmet.get(phase, ()), what)
@@ -246,9 +246,9 @@ def is_bounded(scenario: Scenario) -> bool:
 
 def problems(scenario: Scenario, course: Course, systems: Mapping[str, System]) -> tuple[str, ...]:
     """In what a course fell short of what its scenario promises. `systems` by target."""
-    if not is_bounded(scenario):
-        return ()
     found = [f"{phase}: {each}" for phase, unmet in course.unmet.items() for each in unmet]
+    if not is_bounded(scenario):
+        return tuple(each for each in found if each.endswith(GREEN_ALL_THE_SAME))
     for target, seen in course.seen.items():
         allowed = {
             "in all": (seen.lost_in_all, scenario.loss_allowed(systems[target])),
