@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from scaling_guide.lab import shell, state
 from scaling_guide.lab.app.ledger import Ledger
 from scaling_guide.lab.client import Site
+from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, is_bounded
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
@@ -19,7 +20,6 @@ from scaling_guide.lab.shell import Ran
 from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
 from scaling_guide.model.units import Unit, meaning
 from scaling_guide.render.commands import Command, Situation, phase_commands, render_step, situation, targets
@@ -35,26 +35,9 @@ GRACE_SECONDS = 10.0
 GREEN_SECONDS = 40.0
 LOOK_SECONDS = 0.5
 LONGEST_LOAD_SECONDS = 120.0
-GREEN_ALL_THE_SAME = "is green, and should be red here"
 MET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 Procedure = Runbook | Experiment
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a scenario went.
-
-    `unmet` has, for each phase, what did not hold: checks, and commands that failed. `differences` is what
-    the roll-back did not bring back, None where there was none.
-    """
-
-    seen: Mapping[str, Seen]
-    acts: tuple[Act, ...]
-    unmet: Mapping[str, tuple[str, ...]]
-    differences: tuple[str, ...] | None
-    outlasted: bool
-    versions: Mapping[str, str]
 
 
 @dataclass
@@ -237,29 +220,3 @@ class Play:
             executed_twice=sum(number > 1 for number in executed.values()),
             lost_but_executed=sum(loss.order in executed for loss in report.losses),
         )
-
-
-def is_bounded(scenario: Scenario) -> bool:
-    """Whether a scenario promises something, or only shows what happens without what is documented."""
-    return scenario.lost_at_most is not None or scenario.lost_after_at_most is not None
-
-
-def problems(scenario: Scenario, course: Course, systems: Mapping[str, System]) -> tuple[str, ...]:
-    """In what a course fell short of what its scenario promises. `systems` by target."""
-    found = [f"{phase}: {each}" for phase, unmet in course.unmet.items() for each in unmet]
-    if not is_bounded(scenario):
-        return tuple(each for each in found if each.endswith(GREEN_ALL_THE_SAME))
-    for target, seen in course.seen.items():
-        allowed = {
-            "in all": (seen.lost_in_all, scenario.loss_allowed(systems[target])),
-            "after the mitigation": (seen.lost_after, scenario.lost_after_at_most),
-        }
-        for when, (lost, most) in allowed.items():
-            if most is not None and lost > most:
-                found.append(f"{target} lost {lost:,} of {seen.sent:,} {when}, at most {most:,} may be")
-        if seen.executed_twice:
-            found.append(f"{target}: {seen.executed_twice:,} orders were executed twice")
-    found += [f"not rolled back: {each}" for each in course.differences or ()]
-    if course.outlasted:
-        found.append("the load was over before the commands were")
-    return tuple(found)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from scaling_guide.lab import lifecycle
+from scaling_guide.lab.course import Course, is_bounded, problems
 from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measured import Measured, Played, scenario_digest
-from scaling_guide.lab.play import Course, Play, Procedure, is_bounded, problems
+from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.proof.mutations import MUTATIONS
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
