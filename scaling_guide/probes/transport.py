@@ -128,16 +128,23 @@ def typed(host: str, command: str) -> str:
     container = f" -c {options['container']}" if "container" in options else ""
     user, _, name = spec.rpartition("@")
     as_user = f"-u {user} " if user else ""
-    # the quotes that need no quoting themselves are easier to read
-    quoted = f'"{command}"' if "'" in command and not set('"$`\\!') & set(command) else shlex.quote(command)
+    if options.get("sudo"):
+        command = f"sudo sh -c {_quoted(command)}"
+    quoted = _quoted(command)
     carried = {
         LOCAL: command,
-        "ssh": f"ssh {spec} {quoted}",
+        "ssh": f"ssh {'ssh://' if ':' in name else ''}{spec} {quoted}",
         "docker": f"docker exec {as_user}{name} sh -c {quoted}",
         "podman": f"podman exec {as_user}{name} sh -c {quoted}",
         "kubectl": f"kubectl {namespace}exec {spec}{container} -- sh -c {quoted}",
     }
     return carried.get(options.get("connection", ""), command)
+
+
+def _quoted(command: str) -> str:
+    """`command` as one word, in the quotes that are easier to read."""
+    double = "'" in command and not set('"$`\\!') & set(command)
+    return f'"{command}"' if double else shlex.quote(command)
 
 
 def _left(ends: float) -> float:
