@@ -5,6 +5,7 @@ target: `checks/<section>/test_<topic>.py` for a topic, `checks/runbooks/test_<r
 where `test_<phase>` runs the checks that the phase relies on.
 """
 
+import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -140,8 +141,9 @@ class GuideSession:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
-            if name == _PROPERTY and report.when == "call" and isinstance(value, dict):
-                self.results.append(CheckResult(**{**value, "outcome": Outcome(value["outcome"])}))
+            if name == _PROPERTY and report.when == "call":
+                row = json.loads(str(value))
+                self.results.append(CheckResult(**{**row, "outcome": Outcome(row["outcome"])}))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -205,7 +207,7 @@ class BoundCheck:
         """Judge the check and end the test accordingly. Only `pass` ends it green."""
         today = date.today()
         result = judge(self._check, self._observations.attempts(self._check, today), today)
-        self._node.user_properties.append((_PROPERTY, result.row()))
+        self._node.user_properties.append((_PROPERTY, json.dumps(result.row())))
         if result.outcome is Outcome.PASS:
             return
         if result.outcome is Outcome.NOT_APPLICABLE:
