@@ -4,6 +4,7 @@ from collections import Counter
 
 from macros.context import Context
 from macros.escape import fill
+from macros.reports import Deletion, Proof
 
 
 def report(site: Context) -> str:
@@ -23,8 +24,24 @@ def report(site: Context) -> str:
             "## Each fact, broken",
             fill("proof/mutants", site=site, proof=proof),
             "## Each line, left out",
-            fill("proof/deletions", proof=proof, counts=deletions),
+            fill("proof/deletions", counts=deletions, unnoticed=_unnoticed(site, proof)),
             "## The environment, at fault",
             fill("proof/faults", proof=proof),
         ]
     )
+
+
+def _unnoticed(site: Context, proof: Proof) -> list[tuple[Deletion, list[str]]]:
+    """Each line that nobody would miss, and why `data/unnoticed.yml` accepts that."""
+    return [
+        (
+            deletion,
+            [
+                argument.because
+                for argument in site.guide.unnoticed
+                if argument.system == deletion.system and deletion.text.startswith(argument.line)
+            ],
+        )
+        for deletion in proof.deletions
+        if deletion.unnoticed
+    ]

@@ -110,6 +110,7 @@ class Deletion:
     """A line that was left out of a config file, and which checks noticed."""
 
     target: str
+    system: str
     file: str
     line: int
     text: str
