@@ -180,10 +180,9 @@ def _answers(host: str, questions: Mapping[str, str | Talk], ends: float, before
 def _marked(before: str, parts: list[str], nonce: str) -> str:
     """The parts one after the other, each closed by the mark and its exit code.
 
-    The mark is put together by the shell, so that a transport which echoes the script does not print it.
+    A transport that merely echoes the script prints `%d` where the mark has a number.
     """
-    half = len(nonce) // 2
-    mark = f"printf '\\n%s%s %d\\n' {nonce[:half]} {nonce[half:]}"
+    mark = f"printf '\\n{nonce} %d\\n'"
     lines = [_PRELUDE, before, f"{mark} 0"]
     for part in parts:
         lines += ["(", part, ")", f"{mark} $?"]

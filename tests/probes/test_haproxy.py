@@ -486,6 +486,7 @@ Lie = Callable[[str, str | None], Mapping[str, str]]
         ("operator_socket", lambda text: "hello\n"),
         ("operator_socket", lambda text: text[: len(text) // 2]),
         ("operator_socket", lambda text: text[:-2]),
+        ("operator_socket", lambda text: f"{text}more"),
         ("operator_socket", lambda text: text.split("\n\n")[0] + "\n\n"),
         ("operator_socket", lambda text: text.replace("Pid: ", "Pod: ")),
         ("operator_socket", lambda text: text.replace("app,BACKEND,", "app,")),
