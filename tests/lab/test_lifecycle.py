@@ -239,11 +239,12 @@ def test_a_server_that_does_not_end_with_its_supervisor_is_forced_and_answered_f
     where: Lab,
 ) -> None:
     lifecycle.up(where.number, fleet=f"{FLEETS}:deaf")
-    supervisor = supervisor_of(where)
-    supervisor.send_signal(SIGKILL)
-    psutil.wait_procs([supervisor], timeout=5)
-    assert lock.take(where) is None
-    assert gone_within(where, 5) == []
+    left = server_pid(where, "deaf")
+    supervisor_of(where).send_signal(SIGKILL)
+    lock_fd = lock.wait_for(where, 5)
+    assert lock_fd is not None
+    os.close(lock_fd)
+    assert processes.created(left) is None
 
 
 def test_up_waits_until_a_server_that_does_not_end_by_itself_was_ended(where: Lab) -> None:
