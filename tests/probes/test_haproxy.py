@@ -269,7 +269,7 @@ backend unchecked
 
 
 class Running:
-    """HAProxy as a master with a worker, serving."""
+    """HAProxy as a master with a worker."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -283,7 +283,6 @@ class Running:
         options = ("-W", "-db", "-S", f"{root}/master.sock,mode,600", "-f", str(self.config))
         self.log = (root / "log").open("w")
         self.master = subprocess.Popen(("haproxy", *options), stdout=self.log, stderr=self.log)
-        self.until(lambda: self.look()["stat > app > app-2 > status"] == "UP")
 
     def look(self, **changes: str) -> Mapping[str, Any]:
         return haproxy.runtime(self.environment, self.target.model_copy(update=changes), SECONDS)[1]
@@ -331,8 +330,11 @@ def _another_worker(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def server() -> Iterator[Running]:
     with documented.directory() as root:
         running = Running(root)
-        yield running
-        running.stop()
+        try:
+            running.until(lambda: running.look()["stat > app > app-2 > status"] == "UP")
+            yield running
+        finally:
+            running.stop()
 
 
 def test_a_healthy_process_is_observed_on_both_of_its_sockets(server: Running) -> None:

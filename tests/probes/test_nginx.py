@@ -303,7 +303,7 @@ def test_a_binary_that_hangs_is_a_timeout(scratch: Scratch) -> None:
 
 
 class Running:
-    """The documented Nginx, serving."""
+    """The documented Nginx."""
 
     def __init__(self, root: Path) -> None:
         self.environment = documented.environment(root)
@@ -315,7 +315,6 @@ class Running:
         self.master = subprocess.Popen(
             ("nginx", *options, "-g", "daemon off;"), stderr=(root / "logs" / "stderr").open("w")
         )
-        self.until(lambda: self.look()["workers > count"] > 0)
 
     def look(self) -> Mapping[str, Any]:
         return nginx.process(self.environment, self.target, SECONDS)[1]
@@ -352,8 +351,11 @@ class Running:
 def _server() -> Iterator[Running]:
     with documented.directory() as root:
         running = Running(root)
-        yield running
-        running.stop()
+        try:
+            running.until(lambda: running.look()["workers > count"] > 0)
+            yield running
+        finally:
+            running.stop()
 
 
 @pytest.fixture
