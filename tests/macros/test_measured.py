@@ -126,3 +126,17 @@ def test_a_scenario_that_was_not_measured_is_named(site: Site) -> None:
     found = Measured("x", "", date(2026, 11, 23), "medium", 2, {}, 200, {"bare": make_played("bare", 1234)})
     with pytest.raises(LookupError, match="not measured for scenario `other` through `nginx`"):
         measured.lost(site(measured={"x": found}), "x", "other", "nginx")
+
+
+def test_what_may_be_lost_can_differ_by_load_balancer_and_by_time(site: Site) -> None:
+    scenarios = {
+        **REHEARSAL.model_dump()["scenarios"],
+        "documented": {"title": "As documented", "lost_at_most": {"nginx": 5}, "lost_after_at_most": 1},
+    }
+    drain = make_runbook(rehearsal={**REHEARSAL.model_dump(), "scenarios": scenarios})
+    played = {"documented": make_played("documented", 0)}
+    found = Measured("drain", drain.digest, date(2026, 11, 23), "medium", 2, {}, 200, played)
+    shown = words(
+        measured.table(site(guide=make_guide(runbooks={"drain": drain}), measured={"drain": found}), drain)
+    )
+    assert "at most 5 lost, at most 1 lost once mitigated as documented" in shown
