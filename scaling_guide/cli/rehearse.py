@@ -1,7 +1,7 @@
 """`guide lab rehearse`: runbooks and accidents under load."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -13,8 +13,7 @@ from scaling_guide.cli.console import errors, out
 from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measured import Measured, Seen, write
 from scaling_guide.lab.play import Procedure
-from scaling_guide.lab.proof.bench import DidNotLand
-from scaling_guide.lab.rehearsal import Refused, accepted
+from scaling_guide.lab.rehearsal import NotRehearsed
 from scaling_guide.lab.rehearsal import rehearse as play
 from scaling_guide.model.guide import Guide
 from scaling_guide.verify.outcome import ExitCode
@@ -45,14 +44,13 @@ def rehearse(
     say = partial(errors.print, style="dim", highlight=False, markup=False)
     # so that an end from outside puts everything back as well
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    measured, refused = [], False
+    measured, is_whole = [], True
     for procedure in _chosen(guide, names or ()):
         try:
-            accepted(procedure, allow_irreversible)
             measured.append(play(guide, environment, procedure, own, say, allow_irreversible))
-        except (Refused, LabError, DidNotLand, ChildProcessError) as error:
+        except (NotRehearsed, LabError) as error:
             errors.print(f"not rehearsed: {error}", style="bold red", markup=False, highlight=False)
-            refused = True
+            is_whole = False
         else:
             write(guide.directory, measured[-1])
     if measured:
@@ -62,10 +60,10 @@ def rehearse(
         out.print(problem, style="bold red", markup=False, highlight=False)
     if problems:
         raise typer.Exit(ExitCode.DRIFT)
-    raise typer.Exit(ExitCode.INCONCLUSIVE if refused or not measured else ExitCode.VERIFIED)
+    raise typer.Exit(ExitCode.VERIFIED if measured and is_whole else ExitCode.INCONCLUSIVE)
 
 
-def _chosen(guide: Guide, names: tuple[str, ...] | list[str]) -> list[Procedure]:
+def _chosen(guide: Guide, names: Sequence[str]) -> list[Procedure]:
     """The runbooks and experiments of these names; without any, all that can be rehearsed."""
     known: Mapping[str, Procedure] = {**guide.runbooks, **guide.experiments}
     if unknown := [name for name in names if name not in known]:

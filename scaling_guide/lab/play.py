@@ -79,6 +79,10 @@ class Play:
         """
         await self._configure()
         await self._steps("before", self._before())
+        # a runbook begins with something that is broken already; an experiment breaks it under load
+        is_accident = isinstance(self.procedure, Experiment)
+        if not is_accident:
+            await self._break()
         async with AsyncExitStack() as stack:
             loads = {
                 target.id: await stack.enter_async_context(Running(self._load(target)))
@@ -86,7 +90,8 @@ class Play:
             }
             for load in loads.values():
                 await load.established()
-            await self._break()
+            if is_accident:
+                await self._break()
             start = await self._state()
             await self._checks("preconditions")
             await self._phase("preconditions")
@@ -183,7 +188,9 @@ class Play:
         if self.situation is None:
             return
         checks = runbook_checks(self.guide, self.environment, self.procedure.id, phase)
-        end = time.monotonic() + (GREEN_SECONDS if is_bounded(self.scenario) else 0)
+        # what was not done will not turn green by waiting
+        is_hopeful = is_bounded(self.scenario) and phase not in self.unmet
+        end = time.monotonic() + (GREEN_SECONDS if is_hopeful else 0)
         unmet = await self._unmet(checks, phase)
         while unmet and time.monotonic() < end:
             await asyncio.sleep(LOOK_SECONDS)

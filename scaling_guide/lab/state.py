@@ -4,6 +4,7 @@ Files and administrative marks count. What health checks and load make of them (
 not: checks tell of that.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,7 +22,12 @@ _SET = {
     System.HAPROXY: (
         Probe.HAPROXY_RUNTIME,
         (
-            *("state > * > * > admin", "state > * > * > weight", "stat > * > * > addr"),
+            *(
+                "state > * > * > admin",
+                "state > * > * > weight",
+                "stat > * > * > addr",
+                "stat > * > * > slim",
+            ),
             *("stat > * > BACKEND > algo", "info > Maxconn", "worker > older than disk"),
         ),
     ),
@@ -63,9 +69,15 @@ def read(environment: Environment, lab: Lab) -> State:
             continue
         versions[target.system] = result.version
         for pattern in _SET[target.system][1]:
-            found = find(result.values, pattern).items()
-            values |= {f"{name}: {setting}": str(value) for setting, value in found}
+            for stars, value in find(result.values, pattern).items():
+                values[f"{name}: {_filled(pattern, stars)}"] = str(value)
     return State(values, versions)
+
+
+def _filled(pattern: str, stars: str) -> str:
+    """The setting that a pattern matched where its `*` stood for these, as `find` gives them."""
+    each = iter(stars.split(" > "))
+    return re.sub(r"\*", lambda star: next(each), pattern)
 
 
 def _files(directory: Path) -> dict[str, str]:
