@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +21,6 @@ from scaling_guide.lab.proof.mutations.forms import (
     without,
 )
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import nginx
 from scaling_guide.model.environments import HaproxyTarget, NginxTarget
 from scaling_guide.model.record import System
 
@@ -130,19 +128,6 @@ async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
         await bench.order("restart")
 
 
-@asynccontextmanager
-async def open_files_low(bench: Bench) -> AsyncIterator[str]:
-    """A worker with fewer open files than documented, as a unit file or a forgotten limit leaves it."""
-    await bench.restore()
-    worker = min(nginx.workers(bench.pid))
-    _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (1024, hard))
-    try:
-        yield f"worker {worker} may open 1024 files"
-    finally:
-        await bench.take_effect()
-
-
 async def _slow_request(target: NginxTarget, site: str) -> asyncio.StreamWriter:
     """A connection with a request that is not answered soon."""
     context = ssl.create_default_context(cafile=target.trust)
@@ -217,7 +202,6 @@ MUTATIONS: Table = {
     ("reload-failed", H): reload_failed,
     ("algorithm-not-reloaded", H): algorithm_not_reloaded,
     ("connections-exhausted", N): connections_exhausted,
-    ("open-files-low", N): open_files_low,
     ("runtime-maxconn", H): admin("set maxconn global 100", "set maxconn global 8000"),
     ("runtime-server-maxconn", H): admin(
         "set maxconn server app/app-1 1", "set maxconn server app/app-1 200"
