@@ -4,7 +4,8 @@ from collections import Counter
 
 from macros.context import Context
 from macros.escape import fill
-from macros.reports import Deletion, Proof
+from macros.reports import Proof
+from scaling_guide.lab.proof.matrix import Deletion
 
 
 def report(site: Context) -> str:
@@ -34,14 +35,7 @@ def report(site: Context) -> str:
 def _unnoticed(site: Context, proof: Proof) -> list[tuple[Deletion, list[str]]]:
     """Each line that nobody would miss, and why `data/unnoticed.yml` accepts that."""
     return [
-        (
-            deletion,
-            [
-                argument.because
-                for argument in site.guide.unnoticed
-                if argument.system == deletion.system and deletion.text.startswith(argument.line)
-            ],
-        )
+        (deletion, [argument.because for argument in deletion.arguments(site.guide)])
         for deletion in proof.deletions
         if deletion.unnoticed
     ]

@@ -24,6 +24,7 @@ from scaling_guide.probes.observation import Found, Malformed, Timeout, Unreacha
 from scaling_guide.probes.transport import Output, ask, exchange
 
 STATUS_PATH = "/status"
+STATUS_REQUESTS = 1
 SHUTDOWN_GRACE = 5.0
 
 _NO_SUCH_COMMAND = 127

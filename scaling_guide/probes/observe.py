@@ -40,6 +40,19 @@ PROBES: Mapping[Probe, Look] = {
     Probe.APP: app.probe,
 }
 
+REQUESTS: Mapping[Probe, int] = {
+    Probe.NGINX_CONFIG: 0,
+    Probe.NGINX_PROCESS: 0,
+    Probe.NGINX_STATUS: nginx.STATUS_REQUESTS,
+    Probe.HAPROXY_CONFIG: 0,
+    Probe.HAPROXY_RUNTIME: 0,
+    Probe.HTTP: http.REQUESTS,
+    Probe.TLS: tls.REQUESTS,
+    Probe.HOST: host.REQUESTS,
+    Probe.APP: app.REQUESTS,
+}
+"""How many ordinary requests one look sends, a few more where servers are chosen by chance."""
+
 
 def observe(
     environment: Environment, wanted: Iterable[Need], deadline: float | None = None

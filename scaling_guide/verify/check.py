@@ -10,11 +10,8 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import Probe
 from scaling_guide.model.rules.facts import version
 from scaling_guide.probes.observation import Failure, Observation, Result
-from scaling_guide.probes.observe import by_hand
+from scaling_guide.probes.observe import REQUESTS, by_hand
 from scaling_guide.verify.outcome import Outcome
-
-# probes that send ordinary requests; the others only read files and counters
-_REQUESTING = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         phase=check.phase,
         system=check.target.system,
         target=check.target.id,
-        safety="probe" if fact.probe in _REQUESTING else "read",
+        safety="probe" if REQUESTS[fact.probe] else "read",
         severity=fact.severity,
         outcome=judgement.outcome,
         setting=claim.setting,

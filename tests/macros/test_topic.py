@@ -4,7 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from macros import topic
-from scaling_guide.model.record import System
+from scaling_guide.model.record import Probe, System
+from scaling_guide.probes.observe import REQUESTS
 from tests.macros.conftest import Site
 from tests.macros.small_guide import FACTS, TOPIC, make_check, make_fact, make_guide, write_run
 
@@ -156,10 +157,15 @@ def test_a_config_file_that_was_rendered_can_be_downloaded(site: Site, templates
 
 def test_checks_name_what_is_read_and_for_which_facts(site: Site) -> None:
     shown = words(topic.checks(site(), site().guide.topics[TOPIC]))
-    assert (
-        "nginx_config read: files and counters only Nginx Connections per worker , Read timeout , Servers"
-        in shown
-    )
+    assert "nginx_config read: no request Nginx Connections per worker , Read timeout , Servers" in shown
+
+
+def test_checks_say_how_many_requests_they_send(site: Site) -> None:
+    facts = {"ready": make_fact(probe="app"), "dropped": make_fact(probe="nginx_status")}
+    guide = make_guide(facts)
+    shown = words(topic.checks(site(guide=guide), guide.topics[TOPIC]))
+    assert f"app probe: about {REQUESTS[Probe.APP]} ordinary requests" in shown
+    assert "nginx_status probe: about 1 ordinary request Nginx" in shown
 
 
 def test_pitfalls_show_what_was_seen_why_and_the_way_out(site: Site) -> None:
