@@ -122,11 +122,13 @@ def exchange(family: int, address: str | tuple[str, int], text: str, deadline: f
 
 
 def typed(host: str, command: str) -> str:
-    """`command` as a person would type it here to have it run on `host`."""
+    """`command` as a person would type it here to have it run on `host`, without the password in its URI."""
     spec, options = parse_hostspec(host)
     namespace = f"-n {options['namespace']} " if "namespace" in options else ""
     container = f" -c {options['container']}" if "container" in options else ""
-    user, _, name = spec.rpartition("@")
+    login, at, name = spec.rpartition("@")
+    user = login.partition(":")[0]
+    spec = f"{user}{at}{name}"
     as_user = f"-u {user} " if user else ""
     if options.get("sudo"):
         command = f"sudo sh -c {_quoted(command)}"
