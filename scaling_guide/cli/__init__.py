@@ -7,6 +7,9 @@ import typer
 from scaling_guide.cli import lab, readers, verify
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
+from scaling_guide.verify.outcome import ExitCode
+
+_NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
 
 app = typer.Typer(
     name="guide",
@@ -24,6 +27,8 @@ def main() -> None:
     """Run the command line. Errors that a reader can mend end in one line, never in a traceback."""
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
     except LabError as error:
         errors.print(f"[bold red]error[/] {error.reason}", highlight=False)
         for line in error.log:

@@ -1,6 +1,7 @@
 """`guide validate`, `guide verify`, `guide explain`."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -120,6 +121,8 @@ class _Console:
         guide_session = session.config.pluginmanager.get_plugin("guide-session")
         assert isinstance(guide_session, GuideSession)
         if guide_session.run is None:
+            if session.exitstatus == ExitCode.INTERRUPTED:
+                errors.print("interrupted: no reports were written")
             return
         run = guide_session.run
         for result in run.results:
@@ -167,8 +170,8 @@ def explain(
     environment = project.environment(guide, env)
     name = check.partition("@")[0]
     if name not in guide.facts:
-        close = [known for known in guide.facts if name in known][:5]
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        close = [known for known in guide.facts if name in known] or get_close_matches(name, guide.facts)
+        hint = f"; did you mean {', '.join(close[:5])}?" if close else ""
         raise project.usage(f"there is no check {name}{hint}")
     fact = guide.facts[name]
     claim = fact.claim(environment)
