@@ -171,7 +171,7 @@ def test_a_file_with_conditional_lines_is_not_guessed_at() -> None:
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
-    with documented.directory() as path:
+    with documented.directory() as path, documented.haproxy_master(path / "haproxy" / "master.sock"):
         yield path
 
 
@@ -214,6 +214,11 @@ def test_a_refused_file_is_reported_with_the_reason_and_read_all_the_same(root: 
     assert "nbthread" in values["test > result"]
     assert values["global > maxconn"] == "9"
     assert values["test > result"] == _look_at(root, "global\n  nbthread many\n")["test > result"]
+
+
+def test_the_file_of_a_process_that_does_not_run_is_unreachable(root: Path) -> None:
+    with pytest.raises(Unreachable, match="none\\.sock"):
+        _look_at(root, "global\n", master_socket=str(root / "none.sock"))
 
 
 def test_a_file_that_would_start_nothing_is_not_valid(root: Path) -> None:

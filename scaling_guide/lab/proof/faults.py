@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
 from scaling_guide.model.record import Probe
@@ -22,7 +23,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 _NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS})
 _FILES = frozenset({Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST})
-_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME})
+_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME, Probe.HAPROXY_CONFIG})
 
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,14 +60,17 @@ LIARS: Mapping[str, Handler] = {
 }
 
 
-async def run_faults(environment: Environment, checks: Sequence[Check], progress: Progress) -> list[Fault]:
-    """Every fault, all at once: they use stand-ins beside the lab and leave the lab alone."""
+async def run_faults(
+    environment: Environment, checks: Sequence[Check], benches: Sequence[Bench], progress: Progress
+) -> list[Fault]:
+    """Every fault: the stand-ins' all at once, since they leave the lab alone, then each server killed."""
     jobs = [
         _fault(name, target, broken, probes, environment, checks)
         for target in environment.targets.values()
         for name, broken, probes in _faults_of(target)
     ]
     faults = [fault for fault in await asyncio.gather(*jobs) if fault.outcomes]
+    faults += [await _killed(bench) for bench in benches]
     for fault in faults:
         told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
         progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
@@ -94,6 +98,19 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
             *((f"socket {name}", _socket_liar(handler), _SOCKETS) for name, handler in LIARS.items()),
         ]
     return faults
+
+
+async def _killed(bench: Bench) -> Fault:
+    """The real server killed: nothing may be known of it, not even by the files that it left."""
+    begun = time.monotonic()
+    await bench.order("kill")
+    try:
+        results = await bench.verify()
+    finally:
+        await bench.order("start")
+    outcomes = dict(Counter(str(row.outcome) for row in results.values()))
+    probes = tuple(sorted({str(check.fact.probe) for check in bench.checks}))
+    return Fault("server killed", bench.target.id, probes, outcomes, round(time.monotonic() - begun, 3))
 
 
 async def _fault(

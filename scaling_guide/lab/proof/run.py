@@ -46,7 +46,7 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
     finally:
         for bench in (*lanes, *apps):
             await bench.restore()
-    faults = await run_faults(environment, checks, progress)
+    faults = await run_faults(environment, checks, (*lanes, *apps), progress)
     healthy = verify(environment, checks).exit_code == ExitCode.VERIFIED
     names = tuple(check.name for check in checks)
     seconds = time.monotonic() - begun
