@@ -24,7 +24,7 @@ app = typer.Typer(
     help="The reference environment: real servers on loopback, from the files that the pages show."
 )
 
-Number = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+Number = Annotated[int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")]
 Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab status` names it")]
 
 

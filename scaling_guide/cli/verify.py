@@ -23,7 +23,9 @@ from scaling_guide.verify.reports import explanation, verdict
 from scaling_guide.verify.run import Run
 
 Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
-LabNumber = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+LabNumber = Annotated[
+    int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")
+]
 EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
 
 
