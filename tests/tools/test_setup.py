@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SETUP = Path(__file__).parents[2] / "tools" / "setup"
-LAB_PROGRAMS = ("nginx", "haproxy", "socat", "openssl", "ps", "ss", "setpriv")
+LAB_PROGRAMS = ("nginx", "haproxy", "socat", "curl", "openssl", "ps", "ss", "setpriv")
 BASE_TOOLS = [
     "awk",
     "bash",
@@ -145,7 +145,7 @@ def test_bare_debian_gets_its_packages_then_the_locked_environment_then_the_proj
     done = machine.set_up("lab")
 
     assert done.returncode == 0, done.stderr
-    packages = "nginx haproxy socat openssl procps iproute2 util-linux python3-venv"
+    packages = "nginx haproxy socat curl openssl procps iproute2 util-linux python3-venv"
     pip = "python -m pip install --disable-pip-version-check"
     assert machine.calls == [
         "apt-get update",
