@@ -1,7 +1,7 @@
 """What an operator has set in a lab: the state that a roll-back must bring back.
 
-Files and administrative marks count. What health checks and load make of them (up, down, slow start) does
-not: checks tell of that.
+Files and administrative marks count. What health checks, load and crashes make of them (up, down, slow start,
+not answering) does not: checks tell of that.
 """
 
 import re
@@ -31,7 +31,8 @@ _SET = {
             *("stat > * > BACKEND > algo", "info > Maxconn", "worker > older than disk"),
         ),
     ),
-    System.APP: (Probe.APP, ("version", "/readyz > status")),
+    # what an application runs with is in its file
+    System.APP: (Probe.APP, ()),
 }
 # where commands of a runbook note what was there before, for themselves
 _NOTES = frozenset({"workers.before", "worker.before", "state"})
@@ -64,8 +65,9 @@ def read(environment: Environment, lab: Lab) -> State:
         for path, digest in _files(lab.directory(name)).items():
             values[f"{name}: {path}"] = digest
         if isinstance(result, Failure):
-            # a server that cannot be asked is in another state than one that can
-            values[f"{name}: answers"] = result.message
+            if target.system is not System.APP:
+                # a load balancer that cannot be asked is in another state than one that can
+                values[f"{name}: answers"] = result.message
             continue
         versions[target.system] = result.version
         for pattern in _SET[target.system][1]:
