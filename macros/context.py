@@ -15,6 +15,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
+from scaling_guide.render.reports import Document
 from scaling_guide.render.site import SHOWN
 
 _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
@@ -22,12 +23,17 @@ _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Appli
 
 @dataclass(frozen=True)
 class Known:
-    """What pages report: records, runs (oldest first), kill matrix (None before a proof run), measured."""
+    """What pages report: records, runs (oldest first), proof (None before a proof run), measurements.
+
+    `lab_run` and `kill_matrix` are the reports that coverage is counted from, as they were published.
+    """
 
     guide: Guide
     runs: tuple[Run, ...]
     proof: Proof | None
     measured: Mapping[str, Measured]
+    lab_run: Document | None = None
+    kill_matrix: Document | None = None
 
     @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:

@@ -7,9 +7,9 @@ from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Runbook, Scenario
 from scaling_guide.model.topics import Topic
+from scaling_guide.render.coverage import LAB
 
 UNKNOWN = "unknown"
-LAB = "lab"
 
 
 def table(site: Context, procedure: Runbook | Experiment) -> str:

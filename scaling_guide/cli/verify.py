@@ -197,7 +197,7 @@ def explain(
     rows["rendered by"] = str(rendered) if rendered else "no template: it is behaviour or run-time state"
     if fact.mutations:
         rows["proven by"] = ", ".join(fact.mutations)
-    for target in environment.of(*fact.systems):
+    for target in fact.targets(environment):
         rows[f"by hand, {target.id}"] = by_hand(fact.probe, environment, target, claim.setting)
     width = max(map(len, rows))
     for label, value in rows.items():

@@ -75,12 +75,8 @@ class _Judgement:
 
 def checks_of(environment: Environment, fact: Fact, runbook: str | None = None,
               phase: str | None = None) -> tuple[Check, ...]:  # fmt: skip
-    """The checks of `fact` in `environment`: one for each target of the systems and roles it speaks of."""
-    return tuple(
-        Check(fact, target, environment, runbook, phase)
-        for target in environment.of(*fact.systems)
-        if not fact.roles or target.role in fact.roles
-    )
+    """The checks of `fact` in `environment`: one for each target that it is asked of."""
+    return tuple(Check(fact, target, environment, runbook, phase) for target in fact.targets(environment))
 
 
 def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -> CheckResult:
