@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from scaling_guide.cli import lab, readers, verify
+from scaling_guide.cli import bench, lab, readers, verify
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
 from scaling_guide.verify.outcome import ExitCode
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (verify.validate, verify.verify, verify.explain, readers.build, readers.runbook):
+for command in (verify.validate, verify.verify, verify.explain, readers.build, readers.runbook, bench.bench):
     app.command()(command)
 app.add_typer(lab.app, name="lab")
 
