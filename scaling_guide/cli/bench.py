@@ -40,8 +40,8 @@ def bench(
 ) -> None:
     """Time the guide beside what a user would do instead. Starts the lab where it is down.
 
-    The two are run in turn, after one run that is not counted; the ratio is of the medians. Absolute times say
-    more about the machine than about the guide.
+    The two are run in turn, after one run that is not counted; the ratio is of the medians. Absolute times
+    say more about the machine than about the guide.
     """
     guide = project.guide(number)
     environment = project.environment(guide, "lab")
