@@ -1,13 +1,16 @@
 """`guide runbook` and `guide build`."""
 
-import subprocess
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scaling_guide.cli import readers
-from tests.cli.conftest import Guide
+from tests.cli.conftest import REPO, Guide
+from tests.macros.small_guide import write_proof
 from tests.verify.observations import guide as documented
 
 
@@ -37,30 +40,64 @@ def test_an_unknown_alert_is_answered_with_what_there_is(guide: Guide) -> None:
 
 
 @pytest.fixture
-def mkdocs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """In place of MkDocs: ends with `code` and keeps how it was called."""
-    calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(readers, "write_downloads", lambda guide, directory: None)
+def mkdocs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """In place of MkDocs: says and ends with what a test wants, and leaves in a file how it was called."""
+    monkeypatch.setattr(readers, "write_downloads", lambda guide, directory, address: None)
+    monkeypatch.setenv("SG_BUILD", str(tmp_path / "build"))
+    stub, called = tmp_path / "python", tmp_path / "called"
 
-    def ends(code: int) -> list[dict[str, Any]]:
-        def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-            calls.append({"command": command, **options})
-            return subprocess.CompletedProcess(command, code)
-
-        monkeypatch.setattr(readers.subprocess, "run", run)
-        return calls
+    def ends(code: int, said: str = "") -> Path:
+        script = f"#!/bin/sh\necho \"$PWD $OFFLINE $*\" >{called}\ncat <<'EOF'\n{said}\nEOF\nexit {code}\n"
+        stub.write_text(script)
+        stub.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(stub))
+        return called
 
     return ends
 
 
 def test_build_is_strict_and_ends_as_mkdocs_ends(guide: Guide, mkdocs: Any, tmp_path: Path) -> None:
-    calls = mkdocs(0)
-    ended = guide("build", "--out", str(tmp_path / "site"), "--offline")
-    assert ended.code == 0
-    assert "--strict" in calls[0]["command"]
-    assert str(tmp_path / "site") in calls[0]["command"]
-    assert calls[0]["env"]["OFFLINE"] == "true"
-    mkdocs(1)
+    called = mkdocs(0)
+    assert guide("build", "--out", str(tmp_path / "site"), "--offline").code == 0
+    assert called.read_text() == f"{REPO} true -m mkdocs build --strict --site-dir {tmp_path / 'site'}\n"
+    mkdocs(3)
     ended = guide("build", "--out", str(tmp_path / "site"))
-    assert ended.code == 1
+    assert (ended.code, ended.out) == (3, "")
     assert "the site was not built" in ended.err
+
+
+def test_build_shows_warnings_and_no_chatter(guide: Guide, mkdocs: Any) -> None:
+    mkdocs(0, "INFO    -  Cleaning site directory\nWARNING -  Doc file 'a.md' has a link\n  of two lines")
+    ended = guide("build")
+    assert ended.err == "WARNING -  Doc file 'a.md' has a link\n  of two lines\n"
+
+
+def test_build_works_from_below_and_says_at_last_where_the_site_is_and_how_to_read_it(
+    guide: Guide, mkdocs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = mkdocs(0)
+    monkeypatch.chdir(REPO / "docs" / "runbooks")
+    assert f"python3 -m http.server -d {REPO / 'site'}" in guide("build").out.splitlines()[-1]
+    ended = guide("build", "--offline", "--out", "here")
+    assert ended.out == f"site in {Path.cwd()}/here; to read it: open {Path.cwd()}/here/index.html\n"
+    assert called.read_text().startswith(f"{REPO} ")
+
+
+def test_build_leaves_the_coverage_beside_the_reports(guide: Guide, mkdocs: Any, tmp_path: Path) -> None:
+    mkdocs(0)
+    guide("build")
+    covered = json.loads((tmp_path / "build" / "coverage.json").read_text())
+    sections = documented().sections
+    assert [topic["id"] for topic in covered["topics"]] == [
+        f"{section.id}/{entry.id}" for section in sections for entry in section.topics
+    ]
+    assert covered["totals"]["mutants"] is None
+
+
+def test_build_names_a_report_that_is_none(guide: Guide, mkdocs: Any, tmp_path: Path) -> None:
+    mkdocs(0)
+    write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", {})
+    (tmp_path / "build" / "proof" / "kill-matrix.json").write_text("{")
+    ended = guide("build")
+    assert (ended.code, ended.out) == (1, "")
+    assert "kill-matrix.json is no report of this guide" in ended.err
