@@ -77,7 +77,8 @@ def test_build_works_from_below_and_says_at_last_where_the_site_is_and_how_to_re
 ) -> None:
     called = mkdocs(0)
     monkeypatch.chdir(REPO / "docs" / "runbooks")
-    assert f"python3 -m http.server -d {REPO / 'site'}" in guide("build").out.splitlines()[-1]
+    last = guide("build").out.splitlines()[-1]
+    assert f"python3 -m http.server -b 127.0.0.1 -d {REPO / 'site'}, then http://127.0.0.1:8000/" in last
     ended = guide("build", "--offline", "--out", "here")
     assert ended.out == f"site in {Path.cwd()}/here; to read it: open {Path.cwd()}/here/index.html\n"
     assert called.read_text().startswith(f"{REPO} ")

@@ -106,6 +106,17 @@ RUNBOOK = {
     "roll_back": {"steps": [{**STEP, "do": "Put it back", "safety": "irreversible"}]},
     "afterwards": ["Write it down."],
 }
+THRESHOLD = {
+    "title": "A server is down",
+    "alert": "ServerDown",
+    "expr": "up == 0",
+    "for": "1m",
+    "severity": "critical",
+    "topic": TOPIC,
+    "runbook": "drain",
+    "why": "x",
+    "source": THUMB,
+}
 ENVIRONMENT = {
     "title": "Production (example)",
     "tier": "medium",

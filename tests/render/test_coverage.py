@@ -7,7 +7,7 @@ import pytest
 
 from scaling_guide.model.guide import Guide
 from scaling_guide.render.coverage import Coverage, TopicCoverage, coverage
-from tests.macros.small_guide import SECTIONS, THUMB, TOPIC, make_check, make_guide, make_mutant
+from tests.macros.small_guide import SECTIONS, THRESHOLD, TOPIC, make_check, make_guide, make_mutant
 
 OTHER = "load-balancing/algorithms"
 
@@ -23,18 +23,7 @@ def docs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guide() -> Guide:
-    threshold = {
-        "title": "A server is down",
-        "alert": "ServerDown",
-        "expr": "up == 0",
-        "for": "1m",
-        "severity": "critical",
-        "topic": TOPIC,
-        "runbook": "drain",
-        "why": "x",
-        "source": THUMB,
-    }
-    return make_guide(thresholds={"down": threshold})
+    return make_guide(thresholds={"down": THRESHOLD})
 
 
 def counted(
