@@ -16,6 +16,7 @@ from scaling_guide.cli import app
 from tests.cli.conftest import REPO, Guide
 
 COMMANDS = [
+    "bench",
     "build",
     "explain",
     "lab",
