@@ -16,7 +16,7 @@ from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
 from scaling_guide.render.reports import Document
-from scaling_guide.render.site import SHOWN
+from scaling_guide.render.site import ALERTS, SHOWN
 
 _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application"}
 
@@ -84,6 +84,12 @@ class Context:
     def states(self, fact_id: str) -> tuple[State, ...]:
         """What was last seen of a fact; empty where nobody has looked."""
         return self.known.states[fact_id]
+
+    @property
+    def alert_rules(self) -> str | None:
+        """The address of the rules file for Prometheus; None where this build does not offer it."""
+        path = f"downloads/{ALERTS}"
+        return self.links.to(path) if self.links.has(path) else None
 
     def page(self, fact: Fact) -> str:
         """The address at which a fact is documented, with its anchor."""

@@ -18,7 +18,6 @@ from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untype
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 
 from macros.svg import look
-from scaling_guide.render.site import ALERTS
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|])")
 _FORMATTER = HtmlFormatter(cssclass="highlight", wrapcode=True)
@@ -89,4 +88,4 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters |= {"prose": prose, "when": when, "day": day, "highlighted": highlighted}
-_TEMPLATES.globals |= {"look": look, "alerts": ALERTS}
+_TEMPLATES.globals["look"] = look
