@@ -8,7 +8,7 @@ import pytest
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.measured import Measured
-from scaling_guide.lab.play import Procedure
+from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
@@ -32,9 +32,11 @@ READY["wait"] = DRAIN["wait"].replace("DRAIN", "UP")
 
 def a_rehearsal(**scenarios: dict[str, Any]) -> Rehearsal:
     titled = {name.replace("_", "-"): {"title": name, **each} for name, each in scenarios.items()}
-    return Rehearsal.model_validate(
-        {"targets": ["haproxy"], "requests_per_second": RATE, "seconds": 1, "scenarios": titled}
-    )
+    # a real one compares at least two scenarios
+    spare = {"spare-1": {"title": "spare"}, "spare-2": {"title": "spare"}}
+    load = {"targets": ["haproxy"], "requests_per_second": RATE, "seconds": 1}
+    found = Rehearsal.model_validate({**load, "scenarios": {**titled, **spare}})
+    return found.model_copy(update={"scenarios": {name: found.scenarios[name] for name in titled}})
 
 
 def the_guide(where: Lab) -> Guide:
@@ -113,7 +115,7 @@ def test_an_experiment_counts_what_an_accident_costs_and_what_is_done_twice(wher
 def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(where: Lab) -> None:
     guide = the_guide(where)
     failing = {"do": "Fail.", "run": "echo no room; exit 3", "safety": "reversible"}
-    rehearsal = a_rehearsal(failing={"lost_at_most": 0}, second={})
+    rehearsal = a_rehearsal(failing={"lost_at_most": 0})
     found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[failing, DRAIN]))
 
     assert found.scenarios["failing"].problems == ("mitigate: `Fail.` failed: no room",)
@@ -125,9 +127,22 @@ def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(wher
 @pytest.mark.lab
 def test_a_configuration_that_a_server_refuses_ends_the_rehearsal_and_the_lab(where: Lab) -> None:
     guide = the_guide(where)
-    rehearsal = a_rehearsal(refused={"overrides": {"haproxy-algorithm": "by-guess"}}, second={})
+    rehearsal = a_rehearsal(refused={"overrides": {"haproxy-algorithm": "by-guess"}})
     with pytest.raises(NotRehearsed, match="refused"):
         play(where, guide, a_runbook(guide, rehearsal))
+    assert gone_within(where, 5) == []
+
+
+@pytest.mark.lab
+def test_an_interrupt_leaves_nothing_running(where: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(self: Play) -> None:
+        raise KeyboardInterrupt
+
+    guide = the_guide(where)
+    monkeypatch.setattr(Play, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        play(where, guide, a_runbook(guide, a_rehearsal(one={})))
+    assert lifecycle.status(where.number).phase == "down"
     assert gone_within(where, 5) == []
 
 
@@ -136,7 +151,7 @@ def test_a_lab_that_somebody_uses_is_left_alone(where: Lab) -> None:
     guide = the_guide(where)
     lifecycle.up(where.number, "small", fleet="tests.lab.fleets:light")
     with pytest.raises(LabError, match="is up"):
-        play(where, guide, a_runbook(guide, a_rehearsal(one={}, two={})))
+        play(where, guide, a_runbook(guide, a_rehearsal(one={})))
     assert lifecycle.status(where.number).is_ready
 
 
@@ -151,7 +166,7 @@ def guide() -> Guide:
 
 def test_a_step_that_cannot_be_undone_needs_consent(guide: Guide) -> None:
     forever = {**DRAIN, "do": "Delete it.", "safety": "irreversible"}
-    runbook = a_runbook(guide, a_rehearsal(one={}, two={}), mitigate=[forever])
+    runbook = a_runbook(guide, a_rehearsal(one={}), mitigate=[forever])
     with pytest.raises(NotRehearsed, match="cannot be undone: `Delete it"):
         accepted(runbook)
     assert accepted(runbook, irreversible=True) == runbook.rehearsal
@@ -163,7 +178,7 @@ def test_a_runbook_without_a_rehearsal_is_refused(guide: Guide) -> None:
 
 
 def test_a_mutation_that_nobody_knows_is_refused(guide: Guide) -> None:
-    runbook = a_runbook(guide, a_rehearsal(one={"given": ["server-stolen"]}, two={}))
+    runbook = a_runbook(guide, a_rehearsal(one={"given": ["server-stolen"]}))
     with pytest.raises(NotRehearsed, match="server-stolen, which is no mutation"):
         accepted(runbook)
 
