@@ -31,8 +31,10 @@ async def app_draining(bench: Bench) -> AsyncIterator[str]:
 async def app_killed(bench: Bench) -> AsyncIterator[str]:
     """An application that ended in the middle of its work, as the kernel ends one that takes too much."""
     await bench.order("kill")
-    yield "SIGKILL"
-    await bench.order("start")
+    try:
+        yield "SIGKILL"
+    finally:
+        await bench.order("start")
 
 
 @asynccontextmanager
