@@ -17,12 +17,20 @@ from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
 from scaling_guide.lab.shell import Ran
-from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer
+from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer, Target
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.render.commands import Command, Situation, phase_commands, render_step, situation, targets
+from scaling_guide.render.commands import (
+    Command,
+    Situation,
+    phase_commands,
+    render,
+    render_step,
+    situation,
+    targets,
+)
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
@@ -93,6 +101,7 @@ class Play:
             if is_accident:
                 await self._break()
             start = await self._state()
+            await self._confirm()
             await self._checks("preconditions")
             await self._phase("preconditions")
             await self._phase("mitigate")
@@ -155,6 +164,16 @@ class Play:
             for target in targets(step.system, self.situation)
         ]
 
+    async def _confirm(self) -> None:
+        """Take every look of the page; what it shows is for people, but it must show something."""
+        if self.situation is None:
+            return
+        for look in self.situation.runbook.confirm:
+            for target in targets(look.system, self.situation):
+                text = render(look.run, self.situation, target)
+                ran = await shell.run(text, self.environ, self.lab.repo, COMMAND_SECONDS)
+                self._record("confirm", target, look.look, ran)
+
     async def _phase(self, phase: str) -> None:
         if self.situation is not None:
             await self._steps(phase, phase_commands(self.situation, phase))
@@ -168,10 +187,8 @@ class Play:
             if step.id is not None and step.id == self.scenario.mended_by:
                 await self.given.aclose()
             ran = await self._run(command)
-            target = command.target.id if command.target else None
-            self.acts.append(Act(phase, target, step.do, ran.exit_code, ran.seconds))
+            self._record(phase, command.target, step.do, ran)
             if not ran.succeeded:
-                self._note(phase, f"`{step.do}` failed: {' / '.join(ran.said[-3:]) or 'without a word'}")
                 return
 
     async def _run(self, command: Command) -> Ran:
@@ -207,6 +224,11 @@ class Play:
             for row in run.results
             if row.outcome not in MET and row.id not in red
         ] + [f"{name} {GREEN_ALL_THE_SAME}" for name in red if name not in found]
+
+    def _record(self, phase: str, target: Target | None, do: str, ran: Ran) -> None:
+        self.acts.append(Act(phase, target.id if target else None, do, ran.exit_code, ran.seconds))
+        if not ran.succeeded:
+            self._note(phase, f"`{do}` failed: {' / '.join(ran.said[-3:]) or 'without a word'}")
 
     def _note(self, phase: str, what: str) -> None:
         self.unmet[phase] = (*self.unmet.get(phase, ()), what)

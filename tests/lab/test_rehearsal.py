@@ -13,7 +13,7 @@ from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
-from scaling_guide.model.runbooks import Phase, Rehearsal, Runbook
+from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
 from tests.lab.conftest import gone_within
 
 RATE = 60
@@ -28,6 +28,16 @@ DRAIN = {
 }
 READY = {**DRAIN, "id": "ready", "do": "Bring it back.", "run": DRAIN["run"].replace("drain", "ready")}
 READY["wait"] = DRAIN["wait"].replace("DRAIN", "UP")
+
+
+LOOK = {
+    "look": "See the servers.",
+    "run": 'echo "show stat" | {{ haproxy_show }} | grep -c ^app,app-',
+    "system": "haproxy",
+    "normal": "Three.",
+    "abnormal": "Two.",
+    "empty": "None.",
+}
 
 
 def a_rehearsal(**scenarios: dict[str, Any]) -> Rehearsal:
@@ -55,7 +65,9 @@ def a_runbook(guide: Guide, rehearsal: Rehearsal | None, **steps: list[dict[str,
         }.items()
     }
     found = next(iter(guide.runbooks.values()))
-    return found.model_copy(update={**phases, "rehearsal": rehearsal, "parameters": {}})
+    look = Confirm.model_validate(LOOK)
+    changes = {**phases, "confirm": (look,), "rehearsal": rehearsal, "parameters": {}}
+    return found.model_copy(update=changes)
 
 
 def play(where: Lab, guide: Guide, procedure: Procedure) -> Measured:
@@ -78,6 +90,7 @@ def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
 
     assert (undone.problems, undone.differences) == ((), ())
     assert [(act.phase, act.target, act.exit_code) for act in undone.acts] == [
+        ("confirm", "haproxy", 0),
         ("mitigate", "haproxy", 0),
         ("roll_back", "haproxy", 0),
     ]
@@ -119,7 +132,7 @@ def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(wher
     found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[failing, DRAIN]))
 
     assert found.scenarios["failing"].problems == ("mitigate: `Fail.` failed: no room",)
-    assert [act.do for act in found.scenarios["failing"].acts] == ["Fail."]
+    assert [act.do for act in found.scenarios["failing"].acts] == ["See the servers.", "Fail."]
     assert found.problems == ("failing: mitigate: `Fail.` failed: no room",)
     assert gone_within(where, 5) == []
 
