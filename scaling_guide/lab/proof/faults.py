@@ -13,7 +13,7 @@ from typing import Any
 
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.matrix import Fault
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget, Target
+from scaling_guide.model.environments import Environment, HaproxyTarget, Target
 from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
@@ -152,12 +152,13 @@ def _replaced(**update: Any) -> Broken:
 @asynccontextmanager
 async def _elsewhere(target: Target) -> AsyncIterator[Target]:
     """An address at which nobody listens."""
-    yield _copy(target, address=_spare(target, 250))
+    yield _copy(target, address=_spare(target, 0))
 
 
-def _spare(target: Target, last: int) -> str:
-    """An address of the lab that no server has."""
-    return f"{target.address.rpartition('.')[0]}.{last}"
+def _spare(target: Target, stand_in: int) -> str:
+    """An address beside the lab's that no server has, another for each target and each stand-in."""
+    first, second, _, last = target.address.split(".")
+    return f"{first}.{second}.{100 + stand_in}.{last}"
 
 
 def _liar(handler: Handler) -> Broken:
@@ -165,7 +166,7 @@ def _liar(handler: Handler) -> Broken:
 
     @asynccontextmanager
     async def broken(target: Target) -> AsyncIterator[Target]:
-        address = _spare(target, 200 + list(LIARS.values()).index(handler) * 10 + _number(target))
+        address = _spare(target, 1 + list(LIARS.values()).index(handler))
         ports = {port for name in ("https", "http", "status") if (port := getattr(target, name, None))}
         async with contextlib.AsyncExitStack() as stack:
             for port in ports:
@@ -173,12 +174,6 @@ def _liar(handler: Handler) -> Broken:
             yield _copy(target, address=address)
 
     return broken
-
-
-def _number(target: Target) -> int:
-    """A digit of its own for each target of the lab."""
-    last = int(target.address.rpartition(".")[2])
-    return last % 10 + (5 if isinstance(target, NginxTarget) else 0) + (3 if last >= 30 else 0)
 
 
 def _socket_liar(handler: Handler) -> Broken:
