@@ -1,0 +1,1 @@
+"""Arithmetic over traffic and machines: pure functions, figures in, figures out."""
