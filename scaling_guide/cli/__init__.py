@@ -13,14 +13,28 @@ _NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing o
 
 app = typer.Typer(
     name="guide",
-    help="A guide to scaling whose every claim can be held against a live environment.",
-    no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (verify.validate, verify.verify, verify.explain, readers.build, readers.runbook, bench.bench):
-    app.command()(command)
-app.add_typer(lab.app, name="lab")
+_PANELS = {
+    "Hold it against an environment": (verify.verify, verify.explain),
+    "Read": (readers.runbook, readers.size, readers.build, readers.incident_pack),
+    "Work on it": (verify.validate, bench.bench),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(lab.app, name="lab", rich_help_panel="Work on it")
+
+
+@app.callback(invoke_without_command=True)
+def landing(context: typer.Context) -> None:
+    """A guide to scaling whose every claim can be held against a live environment.
+
+    To see it at work: `guide lab up`, then `guide verify --env lab`, then `guide build`.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:

@@ -21,7 +21,8 @@ from scaling_guide.verify.outcome import ExitCode
 from scaling_guide.verify.reports import replace_file
 
 app = typer.Typer(
-    help="The reference environment: real servers on loopback, from the files that the pages show."
+    help="The reference environment: real servers on loopback, from the files that the pages show.",
+    no_args_is_help=True,
 )
 
 Number = Annotated[int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")]

@@ -19,6 +19,7 @@ COMMANDS = [
     "bench",
     "build",
     "explain",
+    "incident-pack",
     "lab",
     "lab down",
     "lab issue-certificate",
@@ -31,6 +32,7 @@ COMMANDS = [
     "lab stop",
     "lab up",
     "runbook",
+    "size",
     "validate",
     "verify",
 ]
@@ -63,6 +65,14 @@ def test_every_command_says_what_it_does_and_what_each_option_means(guide: Guide
     assert unexplained == []
 
 
+def test_without_a_command_the_guide_shows_what_there_is(guide: Guide) -> None:
+    ended = guide()
+    assert (ended.code, ended.err) == (0, "")
+    assert "guide lab up" in ended.out
+    top = [name for name in EVERY if " " not in name]
+    assert [name for name in top if not re.search(rf"│ {name} ", ended.out)] == []
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -78,6 +88,10 @@ def test_every_command_says_what_it_does_and_what_each_option_means(guide: Guide
         "explain haproxy-check-fall --lab 0",
         "runbook",
         "runbook NoSuchAlert",
+        "size",
+        "size --peak 0",
+        "size --peak 99999999",
+        "incident-pack --env nowhere",
         "lab up --tier gigantic --lab 300",
         "lab rehearse no-such-runbook",
     ],
@@ -89,7 +103,10 @@ def test_a_call_that_makes_no_sense_ends_with_4_and_without_a_traceback(guide: G
     assert "Traceback" not in ended.text
 
 
-@pytest.mark.parametrize("call", ["validate", "verify --env lab", "explain haproxy-check-fall", "build"])
+@pytest.mark.parametrize(
+    "call",
+    ["validate", "verify --env lab", "explain haproxy-check-fall", "build", "size --peak 9", "incident-pack"],
+)
 def test_outside_of_a_checkout_a_command_says_what_it_looks_for(
     guide: Guide, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

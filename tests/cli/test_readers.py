@@ -1,6 +1,7 @@
-"""`guide runbook` and `guide build`."""
+"""`guide runbook`, `guide build`, `guide size` and `guide incident-pack`."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from scaling_guide.cli import readers
 from tests.cli.conftest import REPO, Guide
-from tests.macros.small_guide import write_proof
+from tests.macros.small_guide import write_proof, write_run
 from tests.verify.observations import guide as documented
 
 
@@ -102,3 +103,34 @@ def test_build_names_a_report_that_is_none(guide: Guide, mkdocs: Any, tmp_path: 
     ended = guide("build")
     assert (ended.code, ended.out) == (1, "")
     assert "kill-matrix.json is no report of this guide" in ended.err
+
+
+# ---------------------------------------------------------------------------------------------------- size
+
+
+def test_size_says_tier_replicas_and_load_balancers(guide: Guide) -> None:
+    tier = documented().tiers["large"]
+    ended = guide("size", "--peak", str(tier.peak_requests_per_second))
+    assert (ended.code, ended.err) == (0, "")
+    rows = dict(re.findall(r"^ ([a-z ]+?)  +(.*?) *$", ended.out, re.MULTILINE))
+    assert rows["tier"].startswith("large")
+    assert rows["load balancers"] == f"{tier.load_balancers}"
+    assert rows["replicas"] == f"{tier.replicas}, {tier.replicas // tier.zones} in each zone"
+    assert tier.implies[0] in ended.out
+
+
+# ------------------------------------------------------------------------------------------- incident pack
+
+
+def test_the_incident_pack_is_written_for_the_environment(
+    guide: Guide, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("SG_BUILD", str(tmp_path / "build"))
+    write_run(tmp_path / "build" / "verify", [], environment="staging")
+    ended = guide("incident-pack", "--env", "staging", "--out", str(tmp_path / "pack"))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.endswith(f"files for staging in {tmp_path}/pack; begin with README.md\n")
+    assert documented().environments["staging"].title in (tmp_path / "pack" / "README.md").read_text()
+    assert json.loads((tmp_path / "pack" / "results.json").read_text())["environment"] == "staging"
+    written = {path.stem for path in (tmp_path / "pack" / "runbooks").iterdir()}
+    assert written == set(documented().runbooks)
