@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, find, settings
+from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import Expectation, Operator, as_list
 from scaling_guide.model.facts import Claim
 from scaling_guide.model.guide import Guide
@@ -49,7 +49,10 @@ def right(expectation: Expectation) -> Any:
 @cache
 def matching(pattern: str) -> str:
     """A text that `pattern` matches, and no trivial one."""
-    quick = settings(database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    # any example will do, so none is made simpler
+    quick = settings(
+        database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
     strategy = st.from_regex(pattern, fullmatch=True)
     return find(strategy, lambda text: text.isprintable() and bool(text.strip()), settings=quick)
 
@@ -78,10 +81,9 @@ def _held(by_setting: Mapping[str, list[Claim]]) -> Iterator[tuple[str, Any]]:
             raise AssertionError(f"no value of {setting} meets {[claim.expectation for claim in claims]}")
 
 
-def documented(environment: Environment, probe: Probe, target: Target) -> Mapping[str, Any]:
-    """What `probe` sees of a `target` that is as documented."""
-    return holding(
-        check.fact.claim(environment)
-        for check in checks(environment)
-        if check.needs == (probe, target.id) and check.target.id == target.id
-    )
+def documented(environment: Environment) -> Mapping[tuple[Probe, str], Mapping[str, Any]]:
+    """What each probe sees of each target where everything is as documented."""
+    claims: dict[tuple[Probe, str], list[Claim]] = {}
+    for check in checks(environment):
+        claims.setdefault(check.needs, []).append(check.fact.claim(environment))
+    return {need: holding(each) for need, each in claims.items()}
