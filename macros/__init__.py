@@ -11,6 +11,7 @@ follows from the path of the page::
     prose; a managed value is never typed but asked for:
     {{ sg.value("nginx-keepalive", "medium") }}    4,096         (tier needed where tiers differ)
     {{ sg.expect("nginx-keepalive", "medium") }}   at least 4,096
+    {{ sg.used("nginx-keepalive", "medium") }}     4,096, the value in config files, where bounds leave room
     {{ sg.ref("nginx-keepalive") }}                the label, linked to where the fact is documented
     {{ sg.lost("server-dies", "bare", "nginx") }}  how many requests the lab lost, or `unknown`
 

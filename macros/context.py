@@ -15,7 +15,8 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.sources import Source
 from scaling_guide.model.units import words
-from scaling_guide.render.site import SHOWN
+from scaling_guide.render.reports import Document
+from scaling_guide.render.site import ALERTS, SHOWN
 
 _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application",
             System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached",
@@ -24,12 +25,17 @@ _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Appli
 
 @dataclass(frozen=True)
 class Known:
-    """What pages report: records, runs (oldest first), kill matrix (None before a proof run), measured."""
+    """What pages report: records, runs (oldest first), proof (None before a proof run), measurements.
+
+    `lab_run` and `kill_matrix` are the reports that coverage is counted from, as they were published.
+    """
 
     guide: Guide
     runs: tuple[Run, ...]
     proof: Proof | None
     measured: Mapping[str, Measured]
+    lab_run: Document | None = None
+    kill_matrix: Document | None = None
 
     @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:
@@ -80,6 +86,12 @@ class Context:
     def states(self, fact_id: str) -> tuple[State, ...]:
         """What was last seen of a fact; empty where nobody has looked."""
         return self.known.states[fact_id]
+
+    @property
+    def alert_rules(self) -> str | None:
+        """The address of the rules file for Prometheus; None where this build does not offer it."""
+        path = f"downloads/{ALERTS}"
+        return self.links.to(path) if self.links.has(path) else None
 
     def page(self, fact: Fact) -> str:
         """The address at which a fact is documented, with its anchor."""

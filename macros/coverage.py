@@ -1,15 +1,17 @@
-"""How much of the guide is written, checked and proven: counted from records, never claimed."""
+"""How much of the guide is written, checked and proven."""
 
 from dataclasses import dataclass
 
 from macros.context import Context
 from macros.escape import fill
 from macros.svg import stacked
-from scaling_guide.model.topics import Topic
+from scaling_guide.render.coverage import TopicCoverage, coverage
 
 HEADINGS = (
-    "Facts, each a check",
+    "Settings",
+    "Checks in the lab",
     "Verified as documented",
+    "Mutants",
     "Proven able to fail",
     "Runbooks",
     "Thresholds",
@@ -28,48 +30,30 @@ class Row:
 
 def table(site: Context) -> str:
     """All topics, section by section, with their figures; what nobody has looked at is said to be so."""
+    known = coverage(site.guide, site.links.docs, site.known.lab_run, site.known.kill_matrix)
     sections = [
-        (section, [_row(site, f"{section.id}/{entry.id}", entry.title) for entry in section.topics])
+        (section, [_row(topic) for topic in known.topics if topic.section == section.id])
         for section in site.guide.sections
     ]
-    rows = [row for _, members in sections for row in members]
-    written = sum(row.cells is not None for row in rows)
-    title = f"{written} of {len(rows)} topics are written"
-    bar = stacked(title, [("written", written, "good"), ("not written", len(rows) - written, "mute")])
+    missing = len(known.topics) - known.written
+    title = f"{known.written} of {len(known.topics)} topics are written"
+    bar = stacked(title, [("written", known.written, "good"), ("not written", missing, "mute")])
     return fill("coverage/table", site=site, headings=HEADINGS, sections=sections, title=title, bar=bar)
 
 
-def _row(site: Context, topic_id: str, title: str) -> Row:
-    return Row(
-        topic_id, title, _cells(site, site.guide.topics[topic_id]) if site.is_written(topic_id) else None
-    )
+def _row(topic: TopicCoverage) -> Row:
+    return Row(topic.id, topic.title, _cells(topic) if topic.page else None)
 
 
-def _cells(site: Context, topic: Topic) -> tuple[str, ...]:
-    cited = [fact.source for fact in topic.facts.values()] + [pitfall.source for pitfall in topic.pitfalls]
+def _cells(topic: TopicCoverage) -> tuple[str, ...]:
+    """A cell for each of the headings."""
     return (
-        str(len(topic.facts)),
-        _verified(site, topic),
-        _proven(site, topic),
-        str(len(topic.runbooks)),
-        str(len(site.thresholds(topic.id))),
-        str(len({citation.ref for citation in cited if citation.ref})),
+        str(topic.settings),
+        str(topic.checks),
+        "not looked yet" if topic.verified is None else f"{topic.verified} of {topic.settings}",
+        "no proof run" if topic.mutants is None else str(topic.mutants),
+        "no proof run" if topic.proven is None else f"{topic.proven} of {topic.settings}",
+        str(topic.runbooks),
+        str(topic.thresholds),
+        str(topic.sources),
     )
-
-
-def _verified(site: Context, topic: Topic) -> str:
-    if not any(site.states(fact) for fact in topic.facts):
-        return "not looked yet"
-    return f"{sum(_passed(site, fact) for fact in topic.facts)} of {len(topic.facts)}"
-
-
-def _passed(site: Context, fact_id: str) -> bool:
-    """Whether the fact, as it stands now, passed on every target of at least one environment."""
-    return any(set(state.outcomes) == {"pass"} and not state.changed for state in site.states(fact_id))
-
-
-def _proven(site: Context, topic: Topic) -> str:
-    if site.known.proof is None:
-        return "no proof run"
-    proven = sum(site.known.proof.proves(fact) for fact in topic.facts)
-    return f"{proven} of {len(topic.facts)}"

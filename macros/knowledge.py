@@ -6,6 +6,8 @@ from macros.context import Known
 from macros.reports import proof, runs
 from scaling_guide.lab import measured
 from scaling_guide.model.load import load
+from scaling_guide.render.coverage import LAB
+from scaling_guide.render.reports import kill_matrix, latest_run
 
 Stamp = tuple[tuple[str, int, int], ...]
 # the pages show no address of the lab, so its variables may stay what they are called
@@ -26,6 +28,8 @@ def known(data: Path, build: Path) -> Known:
             runs=runs(build / "verify"),
             proof=proof(build / "proof" / "kill-matrix.json"),
             measured=measured.read(data),
+            lab_run=latest_run(build, LAB),
+            kill_matrix=kill_matrix(build),
         )
         _kept[data, build] = (stamp, fresh)
     return _kept[data, build][1]

@@ -4,8 +4,10 @@ from macros.context import Context
 from macros.escape import fill, inline
 from scaling_guide.lab.measured import Measured
 from scaling_guide.model.experiments import Experiment
-from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.record import System
+from scaling_guide.model.runbooks import Runbook, Scenario
 from scaling_guide.model.topics import Topic
+from scaling_guide.render.coverage import LAB
 
 UNKNOWN = "unknown"
 
@@ -16,7 +18,12 @@ def table(site: Context, procedure: Runbook | Experiment) -> str:
     if measured is None:
         return "Not measured yet: nobody has counted what this costs."
     scenarios = procedure.rehearsal.scenarios if procedure.rehearsal else {}
-    return fill("measured", measured=measured, scenarios=scenarios, changed=is_outdated(measured, procedure))
+    bounds = {
+        (name, target): _bounds(scenarios.get(name), site.guide.environments[LAB].targets[target].system)
+        for name, played in measured.scenarios.items()
+        for target in played.seen
+    }
+    return fill("measured", measured=measured, bounds=bounds, changed=is_outdated(measured, procedure))
 
 
 def experiments(site: Context, topic: Topic) -> str:
@@ -46,3 +53,12 @@ def lost(site: Context, measured_id: str, scenario: str, target: str) -> str:
 def is_outdated(measured: Measured, procedure: Runbook | Experiment) -> bool:
     """Whether the procedure is no longer what was measured."""
     return measured.changed(procedure.digest, procedure.rehearsal)
+
+
+def _bounds(scenario: Scenario | None, system: System) -> str:
+    """What the documented scenario allows to be lost, in words."""
+    if scenario is None:
+        return "no longer part of this"
+    bounds = {"": scenario.loss_allowed(system), " once mitigated": scenario.lost_after_at_most}
+    words = [f"at most {bound} lost{when}" for when, bound in bounds.items() if bound is not None]
+    return ", ".join(words) or "shown for comparison"

@@ -36,6 +36,11 @@ class Namespace:
         """The documented value with its operator in words: `at most 60 s`."""
         return inline(self._expectation(fact_id, tier).words())
 
+    def used(self, fact_id: str, tier: TierName | None = None) -> str:
+        """The value that config files take, in words. `tier` may be left out where all tiers agree."""
+        site, fact = self._site(), self._fact(fact_id)
+        return inline(site.used(fact, _tier(fact, tier, site.uses_differ(fact))))
+
     def ref(self, fact_id: str) -> str:
         """The label of a fact as a link to where it is documented."""
         fact = self._fact(fact_id)
@@ -130,7 +135,7 @@ class Namespace:
 
     def _expectation(self, fact_id: str, tier: TierName | None) -> Expectation:
         fact = self._fact(fact_id)
-        return self._site().claim(fact, _tier(fact, tier)).expectation
+        return self._site().claim(fact, _tier(fact, tier, fact.tiered)).expectation
 
     def _topic(self) -> Topic:
         site = self._site()
@@ -149,8 +154,8 @@ def _known(records: Mapping[str, T], key: str, noun: str) -> T:
     return records[key]
 
 
-def _tier(fact: Fact, tier: TierName | None) -> TierName:
-    if tier is None and fact.tiered:
+def _tier(fact: Fact, tier: TierName | None, is_tiered: bool) -> TierName:
+    if tier is None and is_tiered:
         raise LookupError(f"`{fact.id}` differs by tier: name one of {', '.join(TIERS)}")
     if tier is not None and tier not in TIERS:
         raise LookupError(f"there is no tier `{tier}`; the tiers are {', '.join(TIERS)}")

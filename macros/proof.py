@@ -4,6 +4,8 @@ from collections import Counter
 
 from macros.context import Context
 from macros.escape import fill
+from macros.reports import Proof
+from scaling_guide.lab.proof.matrix import Deletion
 
 
 def report(site: Context) -> str:
@@ -23,8 +25,17 @@ def report(site: Context) -> str:
             "## Each fact, broken",
             fill("proof/mutants", site=site, proof=proof),
             "## Each line, left out",
-            fill("proof/deletions", proof=proof, counts=deletions),
+            fill("proof/deletions", counts=deletions, unnoticed=_unnoticed(site, proof)),
             "## The environment, at fault",
             fill("proof/faults", proof=proof),
         ]
     )
+
+
+def _unnoticed(site: Context, proof: Proof) -> list[tuple[Deletion, list[str]]]:
+    """Each line that nobody would miss, and why `data/unnoticed.yml` accepts that."""
+    return [
+        (deletion, [argument.because for argument in deletion.arguments(site.guide)])
+        for deletion in proof.deletions
+        if deletion.unnoticed
+    ]

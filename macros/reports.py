@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.lab.proof.matrix import Deletion
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TierName
 from scaling_guide.verify.outcome import Outcome
@@ -103,22 +104,6 @@ class Mutant:
         if not self.only:
             return "not exactly its checks went red"
         return "killed" if self.restored else "still red after it was mended"
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """A line that was left out of a config file, and which checks noticed."""
-
-    target: str
-    file: str
-    line: int
-    text: str
-    refused: bool
-    noticed_by: tuple[str, ...]
-
-    @property
-    def unnoticed(self) -> bool:
-        return not self.refused and not self.noticed_by
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,9 @@ from macros import measured
 from macros.context import Context
 from macros.escape import fill
 from macros.topic import seen, settings
-from scaling_guide.model.environments import Target
-from scaling_guide.model.runbooks import Confirm, Runbook, Step
-from scaling_guide.render.commands import Command, Situation, render, render_step, situation, targets
-
-_PHASES = {
-    "preconditions": "Before you act",
-    "mitigate": "Mitigate",
-    "verify": "Verify",
-    "roll_back": "Roll back",
-}
+from scaling_guide.model.runbooks import Runbook
+from scaling_guide.render.commands import situation
+from scaling_guide.render.procedure import PHASES, looks, steps
 
 
 def page(site: Context, runbook: Runbook) -> str:
@@ -37,15 +30,16 @@ def page(site: Context, runbook: Runbook) -> str:
         block("impact"),
         "## Confirm",
         block(
-            "confirm", looks=[(look, _looks(look, found)) for look in runbook.confirm], server=found.server.id
+            "confirm", looks=[(look, looks(look, found)) for look in runbook.confirm], server=found.server.id
         ),
         "## Diagnose",
         block("diagnose"),
     ]
-    for name, heading in _PHASES.items():
+    for name, words in PHASES.items():
         phase = runbook.phases[name]
-        steps = [(step, _commands(step, found)) for step in phase.steps]
-        parts += [f"## {heading}", block("phase", phase=phase, name=name, steps=steps)]
+        placed = [(step, steps(step, found)) for step in phase.steps]
+        told = block("phase", phase=phase, name=name, promise=words.promise, steps=placed)
+        parts += [f"## {words.heading}", told]
     parts += ["## Afterwards", block("afterwards")]
     parts += ["## Rehearsed", measured.table(site, runbook)]
     if runbook.facts:
@@ -58,17 +52,3 @@ def index(site: Context) -> str:
     runbooks = sorted(site.guide.runbooks.values(), key=lambda runbook: runbook.symptom)
     by_alert = sorted((alert, runbook.id) for runbook in runbooks for alert in runbook.alerts)
     return fill("runbook/index", site=site, runbooks=runbooks, alerts=by_alert)
-
-
-def _looks(look: Confirm, found: Situation) -> list[tuple[str, str]]:
-    """Where a look is taken, and its command."""
-    return [(_place(target), render(look.run, found, target)) for target in targets(look.system, found)]
-
-
-def _commands(step: Step, found: Situation) -> list[tuple[str, Command]]:
-    """Where a step is taken, and its command there."""
-    return [(_place(target), render_step(step, found, target)) for target in targets(step.system, found)]
-
-
-def _place(target: Target | None) -> str:
-    return f"on {target.id}" if target else "from where you are"

@@ -12,20 +12,10 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
-from scaling_guide.probes import api, app, frontend, http, supabase
+from scaling_guide.probes.observe import REQUESTS
 from scaling_guide.render.configs import render
 
-_LANGUAGES = {System.NGINX: "nginx", System.APP: "bash"}
-_EFFECTS = {
-    Probe.HTTP: f"probe: about {http.REQUESTS} ordinary requests",
-    Probe.TLS: "probe: handshakes, no request inside them",
-    Probe.APP: f"probe: {app.REQUESTS} requests",
-    Probe.NGINX_STATUS: "probe: one request",
-    Probe.SUPABASE: f"probe: {supabase.REQUESTS} requests to the management API, all of them GET",
-    Probe.SUPABASE_ADVISORS: f"probe: {supabase.ADVISOR_REQUESTS} requests to the management API",
-    Probe.FRONTEND: f"probe: the page {frontend.PAGE_REQUESTS} times, each file that it names once",
-    Probe.API: f"probe: {api.REQUESTS} requests, one after the other",
-}
+_LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")
 _STEPS: tuple[tuple[TierName, TierName], ...] = (("small", "medium"), ("medium", "large"))
@@ -112,7 +102,7 @@ def checks(site: Context, topic: Topic) -> str:
     probes: dict[Probe, list[Fact]] = {}
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
-    return fill("checks", site=site, topic=topic, probes=probes, effects=_EFFECTS, names=names)
+    return fill("checks", site=site, topic=topic, probes=probes, effect=_effect, names=names)
 
 
 def budgets(site: Context, topic: Topic) -> str:
@@ -159,6 +149,14 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
         )
         for environment, counted in sorted(counts.items())
     ]
+
+
+def _effect(probe: Probe) -> str:
+    """What one look does to the environment, in words."""
+    requests = REQUESTS[probe]
+    if not requests:
+        return "read: no request"
+    return f"probe: about {requests} ordinary request{'' if requests == 1 else 's'}"
 
 
 def _change(site: Context, fact: Fact, old: TierName, new: TierName) -> str | None:

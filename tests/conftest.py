@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.live", "tests.world"]
 # data for tests, some of it in files that look like tests
 collect_ignore = ["fixtures"]
 

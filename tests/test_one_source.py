@@ -35,7 +35,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("docs/load-balancing/configuration.md", "200"): "an HTTP status",
     ("docs/load-balancing/configuration.md", "16"): "HAProxy's default size of a buffer",
     ("docs/load-balancing/health-checks.md", "200"): "an HTTP status",
-    ("docs/load-balancing/health-checks.md", "5 s"): "the length of a measurement",
     ("docs/load-balancing/ssl-termination.md", "ECDSA P-256"): "a choice that is discussed",
     ("docs/load-balancing/ssl-termination.md", "RSA 2048"): "a choice that is discussed",
     ("data/templates/haproxy/haproxy.cfg.j2", "h2"): "what is offered; the fact is about what is agreed on",

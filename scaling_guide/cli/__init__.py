@@ -4,26 +4,45 @@ import sys
 
 import typer
 
-from scaling_guide.cli import lab, readers, verify
+from scaling_guide.cli import bench, lab, readers, verify
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
+from scaling_guide.verify.outcome import ExitCode
+
+_NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
 
 app = typer.Typer(
     name="guide",
-    help="A guide to scaling whose every claim can be held against a live environment.",
-    no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (verify.validate, verify.verify, verify.explain, readers.build, readers.runbook):
-    app.command()(command)
-app.add_typer(lab.app, name="lab")
+_PANELS = {
+    "Hold it against an environment": (verify.verify, verify.explain),
+    "Read": (readers.runbook, readers.size, readers.build, readers.incident_pack),
+    "Work on it": (verify.validate, bench.bench),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(lab.app, name="lab", rich_help_panel="Work on it")
+
+
+@app.callback(invoke_without_command=True)
+def landing(context: typer.Context) -> None:
+    """A guide to scaling whose every claim can be held against a live environment.
+
+    To see it at work: `guide lab up`, then `guide verify --env lab`, then `guide build`.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
     """Run the command line. Errors that a reader can mend end in one line, never in a traceback."""
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
     except LabError as error:
         errors.print(f"[bold red]error[/] {error.reason}", highlight=False)
         for line in error.log:

@@ -12,7 +12,7 @@ from rich.table import Table
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
 from scaling_guide.cli.rehearse import rehearse
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.matrix import complaints
@@ -21,10 +21,11 @@ from scaling_guide.verify.outcome import ExitCode
 from scaling_guide.verify.reports import replace_file
 
 app = typer.Typer(
-    help="The reference environment: real servers on loopback, from the files that the pages show."
+    help="The reference environment: real servers on loopback, from the files that the pages show.",
+    no_args_is_help=True,
 )
 
-Number = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+Number = Annotated[int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")]
 Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab status` names it")]
 
 
@@ -124,6 +125,20 @@ def mutate(
 
 
 app.command()(rehearse)
+
+
+@app.command("issue-certificate")
+def issue_certificate(
+    site: Annotated[str, typer.Argument(help="the name that the certificate is good for")],
+    chain: Annotated[Path, typer.Option(help="file for the certificate and its intermediate")],
+    key: Annotated[Path, typer.Option(help="file for the private key, mode 600")],
+    number: Number = None,
+) -> None:
+    """Issue a certificate by the lab's own authority, as an ACME client does elsewhere."""
+    issued = ca.issue(ca.authority(lab(number).directory("ca")), site)
+    chain.write_bytes(issued.chain)
+    ca.write_secret(key, issued.key)
+    out.print(f"{chain} and {key}", highlight=False)
 
 
 def _order(operation: str, server: str, number: int | None) -> None:

@@ -1,6 +1,7 @@
 """`guide validate`, `guide verify`, `guide explain`."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,9 @@ from scaling_guide.verify.reports import explanation, verdict
 from scaling_guide.verify.run import Run
 
 Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
-LabNumber = Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")]
+LabNumber = Annotated[
+    int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")
+]
 EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
 
 
@@ -120,6 +123,8 @@ class _Console:
         guide_session = session.config.pluginmanager.get_plugin("guide-session")
         assert isinstance(guide_session, GuideSession)
         if guide_session.run is None:
+            if session.exitstatus == ExitCode.INTERRUPTED:
+                errors.print("interrupted: no reports were written")
             return
         run = guide_session.run
         for result in run.results:
@@ -167,8 +172,8 @@ def explain(
     environment = project.environment(guide, env)
     name = check.partition("@")[0]
     if name not in guide.facts:
-        close = [known for known in guide.facts if name in known][:5]
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        close = [known for known in guide.facts if name in known] or get_close_matches(name, guide.facts)
+        hint = f"; did you mean {', '.join(close[:5])}?" if close else ""
         raise project.usage(f"there is no check {name}{hint}")
     fact = guide.facts[name]
     claim = fact.claim(environment)
@@ -192,7 +197,7 @@ def explain(
     rows["rendered by"] = str(rendered) if rendered else "no template: it is behaviour or run-time state"
     if fact.mutations:
         rows["proven by"] = ", ".join(fact.mutations)
-    for target in environment.of(*fact.systems):
+    for target in fact.targets(environment):
         rows[f"by hand, {target.id}"] = by_hand(fact.probe, environment, target, claim.setting)
     width = max(map(len, rows))
     for label, value in rows.items():

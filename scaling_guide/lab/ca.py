@@ -127,7 +127,7 @@ def _new_authority() -> Authority:
 def _builder(
     name: str,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    key: PublicKey,
     begin: datetime,
     end: datetime,
 ) -> x509.CertificateBuilder:

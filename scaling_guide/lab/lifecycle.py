@@ -15,6 +15,7 @@ from typing import Any
 
 from scaling_guide.lab import lock, processes, supervisor
 from scaling_guide.lab.layout import Lab, LabError, lab
+from scaling_guide.lab.owner import tail
 from scaling_guide.lab.waiting import pauses
 
 FLEET = "scaling_guide.lab.fleet:servers"
@@ -30,7 +31,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """One server: its state (see `supervisor.Entry`), what is known of it, and how long its start took."""
+    """One server: its state (see `owner.Entry`), what is known of it, and how long its start took."""
 
     name: str
     state: str
@@ -164,7 +165,7 @@ def _launch(where: Lab, tier: str, fleet: str, lock_fd: int, progress: Progress)
             if event.get("phase") == "failed":
                 raise LabError(event["reason"], event["server"], tuple(event["log"]))
             progress(_line(event))
-    log_lines = supervisor.tail(where.log("supervisor"))
+    log_lines = tail(where.log("supervisor"))
     raise LabError("the supervisor ended before the lab was up", log=log_lines)
 
 

@@ -54,11 +54,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Act:
-    """A command that was run. `exit_code` is None where its time was over."""
+    """A step that was run, its wait included. `exit_code` is None where its time was over."""
 
     phase: str
     target: str | None
-    run: str
+    do: str
     exit_code: int | None
     seconds: float
 

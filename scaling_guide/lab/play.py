@@ -2,26 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scaling_guide.lab import shell, state
 from scaling_guide.lab.app.ledger import Ledger
 from scaling_guide.lab.client import Site
+from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, is_bounded
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
-from scaling_guide.model.environments import Environment, LoadBalancer
+from scaling_guide.lab.shell import Ran
+from scaling_guide.model.environments import Environment, LoadBalancer, Target
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.render.commands import Command, Situation, phase_commands, render_step, situation, targets
+from scaling_guide.render.commands import (
+    Command,
+    Situation,
+    phase_commands,
+    render,
+    render_step,
+    situation,
+    targets,
+)
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
@@ -37,22 +46,6 @@ LONGEST_LOAD_SECONDS = 120.0
 MET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 Procedure = Runbook | Experiment
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a scenario went.
-
-    `unmet` has, for each phase, what did not hold: checks, and commands that failed. `differences` is what
-    the roll-back did not bring back, None where there was none.
-    """
-
-    seen: Mapping[str, Seen]
-    acts: tuple[Act, ...]
-    unmet: Mapping[str, tuple[str, ...]]
-    differences: tuple[str, ...] | None
-    outlasted: bool
-    versions: Mapping[str, str]
 
 
 @dataclass
@@ -94,6 +87,10 @@ class Play:
         """
         await self._configure()
         await self._steps("before", self._before())
+        # a runbook begins with something that is broken already; an experiment breaks it under load
+        is_accident = isinstance(self.procedure, Experiment)
+        if not is_accident:
+            await self._break()
         async with AsyncExitStack() as stack:
             loads = {
                 target.id: await stack.enter_async_context(Running(self._load(target)))
@@ -101,8 +98,10 @@ class Play:
             }
             for load in loads.values():
                 await load.established()
-            await self._break()
+            if is_accident:
+                await self._break()
             start = await self._state()
+            await self._confirm()
             await self._checks("preconditions")
             await self._phase("preconditions")
             await self._phase("mitigate")
@@ -165,6 +164,16 @@ class Play:
             for target in targets(step.system, self.situation)
         ]
 
+    async def _confirm(self) -> None:
+        """Take every look of the page; what it shows is for people, but it must show something."""
+        if self.situation is None:
+            return
+        for look in self.situation.runbook.confirm:
+            for target in targets(look.system, self.situation):
+                text = render(look.run, self.situation, target)
+                ran = await shell.run(text, self.environ, self.lab.repo, COMMAND_SECONDS)
+                self._record("confirm", target, look.look, ran)
+
     async def _phase(self, phase: str) -> None:
         if self.situation is not None:
             await self._steps(phase, phase_commands(self.situation, phase))
@@ -177,46 +186,49 @@ class Play:
                 continue
             if step.id is not None and step.id == self.scenario.mended_by:
                 await self.given.aclose()
-            if not await self._run(phase, command):
-                self._note(phase, f"`{step.do}` failed: {' / '.join(self.said[-3:])}")
+            ran = await self._run(command)
+            self._record(phase, command.target, step.do, ran)
+            if not ran.succeeded:
                 return
 
-    async def _run(self, phase: str, command: Command) -> bool:
-        """Run a command and its wait. Returns whether both succeeded."""
-        bounds = [(command.run, COMMAND_SECONDS)]
-        if command.wait and command.step.wait_at_most:
-            patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
-            bounds.append((command.wait, patience + GRACE_SECONDS))
-        for text, seconds in bounds:
-            ran = await shell.run(text, self.environ, self.lab.repo, seconds)
-            target = command.target.id if command.target else None
-            self.acts.append(Act(phase, target, text, ran.exit_code, ran.seconds))
-            self.said = ran.said
-            if not ran.succeeded:
-                return False
-        return True
+    async def _run(self, command: Command) -> Ran:
+        """Run a command as it stands, and its wait."""
+        ran = await shell.run(command.run, self.environ, self.lab.repo, COMMAND_SECONDS)
+        if not ran.succeeded or command.wait is None or command.step.wait_at_most is None:
+            return ran
+        patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
+        waited = await shell.run(command.wait, self.environ, self.lab.repo, patience + GRACE_SECONDS)
+        return replace(waited, seconds=round(ran.seconds + waited.seconds, 3))
 
     async def _checks(self, phase: str) -> None:
-        """Note the checks of a phase that do not hold, after some patience where they should."""
+        """Note the checks of a phase that do not hold, or should not, after some patience."""
         if self.situation is None:
             return
         checks = runbook_checks(self.guide, self.environment, self.procedure.id, phase)
-        red = frozenset(self.scenario.red if phase in ("verify", "roll_back") else ())
-        end = time.monotonic() + (GREEN_SECONDS if is_bounded(self.scenario) else 0)
-        unmet = await self._unmet(checks, red)
+        # what was not done will not turn green by waiting
+        is_hopeful = is_bounded(self.scenario) and phase not in self.unmet
+        end = time.monotonic() + (GREEN_SECONDS if is_hopeful else 0)
+        unmet = await self._unmet(checks, phase)
         while unmet and time.monotonic() < end:
             await asyncio.sleep(LOOK_SECONDS)
-            unmet = await self._unmet(checks, red)
+            unmet = await self._unmet(checks, phase)
         for each in unmet:
             self._note(phase, each)
 
-    async def _unmet(self, checks: Sequence[Check], red: frozenset[str]) -> list[str]:
+    async def _unmet(self, checks: Sequence[Check], phase: str) -> list[str]:
         run = await asyncio.to_thread(verify, self.environment, checks)
+        red = self.scenario.red if phase in ("verify", "roll_back") else ()
+        found = {row.id for row in run.results if row.outcome is Outcome.FAIL}
         return [
             f"{row.id}@{row.target} {row.outcome}: {row.message}"
             for row in run.results
             if row.outcome not in MET and row.id not in red
-        ]
+        ] + [f"{name} {GREEN_ALL_THE_SAME}" for name in red if name not in found]
+
+    def _record(self, phase: str, target: Target | None, do: str, ran: Ran) -> None:
+        self.acts.append(Act(phase, target.id if target else None, do, ran.exit_code, ran.seconds))
+        if not ran.succeeded:
+            self._note(phase, f"`{do}` failed: {' / '.join(ran.said[-3:]) or 'without a word'}")
 
     def _note(self, phase: str, what: str) -> None:
         self.unmet[phase] = (*self.unmet.get(phase, ()), what)
@@ -237,29 +249,3 @@ class Play:
             executed_twice=sum(number > 1 for number in executed.values()),
             lost_but_executed=sum(loss.order in executed for loss in report.losses),
         )
-
-
-def is_bounded(scenario: Scenario) -> bool:
-    """Whether a scenario promises something, or only shows what happens without what is documented."""
-    return scenario.lost_at_most is not None or scenario.lost_after_at_most is not None
-
-
-def problems(scenario: Scenario, course: Course, systems: Mapping[str, System]) -> tuple[str, ...]:
-    """In what a course fell short of what its scenario promises. `systems` by target."""
-    if not is_bounded(scenario):
-        return ()
-    found = [f"{phase}: {each}" for phase, unmet in course.unmet.items() for each in unmet]
-    for target, seen in course.seen.items():
-        allowed = {
-            "in all": (seen.lost_in_all, scenario.loss_allowed(systems[target])),
-            "after the mitigation": (seen.lost_after, scenario.lost_after_at_most),
-        }
-        for when, (lost, most) in allowed.items():
-            if most is not None and lost > most:
-                found.append(f"{target} lost {lost:,} of {seen.sent:,} {when}, at most {most:,} may be")
-        if seen.executed_twice:
-            found.append(f"{target}: {seen.executed_twice:,} orders were executed twice")
-    found += [f"not rolled back: {each}" for each in course.differences or ()]
-    if course.outlasted:
-        found.append("the load was over before the commands were")
-    return tuple(found)

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pwd
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
@@ -10,6 +12,7 @@ from signal import SIGKILL, Signals
 import psutil
 
 from scaling_guide.lab import watchdog
+from scaling_guide.lab.layout import Lab
 
 SAME_START_SECONDS = 1.0
 
@@ -45,6 +48,36 @@ def ordinary_user(*names: str) -> str | None:
 
 def _group_of(user: str) -> str:
     return str(pwd.getpwnam(user).pw_gid)
+
+
+class Watchdog:
+    """The process that ends the servers when this one dies. See `watchdog`."""
+
+    def __init__(self, where: Lab, lock_fd: int) -> None:
+        self._process = subprocess.Popen(
+            (sys.executable, "-I", "-S", watchdog.__file__),
+            stdin=subprocess.PIPE,
+            cwd=where.root,
+            pass_fds=(lock_fd,),
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        self._pipe = self._process.stdin.fileno()
+
+    def add(self, pgid: int) -> None:
+        self._tell(f"+{pgid}\n")
+
+    def remove(self, pgid: int) -> None:
+        self._tell(f"-{pgid}\n")
+
+    def close(self) -> None:
+        """Let it end what still runs, and wait for that."""
+        self._process.communicate()
+
+    def _tell(self, line: str) -> None:
+        # without a watchdog the servers still have their parent-death signal
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._pipe, line.encode())
 
 
 def members(pgid: int) -> list[int]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from scaling_guide.lab import lifecycle
+from scaling_guide.lab.course import Course, is_bounded, problems
 from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measured import Measured, Played, scenario_digest
-from scaling_guide.lab.play import Course, Play, Procedure, is_bounded, problems
+from scaling_guide.lab.play import Play, Procedure
+from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Rehearsal, Safety
@@ -17,8 +20,8 @@ from scaling_guide.model.runbooks import Rehearsal, Safety
 Progress = Callable[[str], None]
 
 
-class Refused(Exception):
-    """Why a rehearsal was not begun."""
+class NotRehearsed(Exception):
+    """Why a rehearsal was not begun, or not brought to an end."""
 
 
 def rehearse(
@@ -31,10 +34,9 @@ def rehearse(
 ) -> Measured:
     """Play every scenario of a runbook or an experiment in lab `number`, which is down afterwards.
 
-    `environment` is the lab's, loaded for that number. Raises Refused for a procedure without a rehearsal,
-    with a mutation that nobody knows, or, unless `irreversible`, with a step that cannot be undone; LabError
-    where the lab is up already or does not start; DidNotLand where a server refuses the configuration of a
-    scenario; ChildProcessError where the load does not run.
+    `environment` is the lab's, loaded for that number. Raises NotRehearsed as `accepted` does, and where a
+    server refuses the configuration of a scenario, a mutation fails or the load does not run; LabError where
+    the lab is up already or does not start.
     """
     rehearsal = accepted(procedure, irreversible)
     where = lab(number)
@@ -66,17 +68,21 @@ def rehearse(
 
 
 def accepted(procedure: Procedure, irreversible: bool = False) -> Rehearsal:
-    """The rehearsal of a procedure that may be rehearsed. Raises Refused for any other."""
+    """The rehearsal of a procedure.
+
+    Raises NotRehearsed where it has none, where a scenario is given a mutation that nobody knows, and, unless
+    `irreversible`, where a step cannot be undone.
+    """
     rehearsal = procedure.rehearsal
     if rehearsal is None:
-        raise Refused(f"{procedure.id} has no rehearsal")
+        raise NotRehearsed(f"{procedure.id} has no rehearsal")
     known = {name for name, _ in MUTATIONS}
     if unknown := {name for each in rehearsal.scenarios.values() for name in each.given} - known:
-        raise Refused(f"{procedure.id} is given {min(unknown)}, which is no mutation of the lab")
+        raise NotRehearsed(f"{procedure.id} is given {min(unknown)}, which is no mutation of the lab")
     for phase in procedure.phases.values():
         for step in phase.steps:
             if step.safety is Safety.IRREVERSIBLE and not irreversible:
-                raise Refused(f"{procedure.id} has a step that cannot be undone: `{step.do}`")
+                raise NotRehearsed(f"{procedure.id} has a step that cannot be undone: `{step.do}`")
     return rehearsal
 
 
@@ -85,6 +91,8 @@ def _course(play: Play) -> Course:
     try:
         lifecycle.up(play.lab.number, play.environment.tier)
         return asyncio.run(play.run())
+    except (DidNotLand, ReloadRefused, TimeoutError, ChildProcessError) as error:
+        raise NotRehearsed(f"{play.procedure.id}: {play.scenario.title}: {error}") from error
     finally:
         lifecycle.down(play.lab.number)
 

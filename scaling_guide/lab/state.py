@@ -1,9 +1,10 @@
 """What an operator has set in a lab: the state that a roll-back must bring back.
 
-Files and administrative marks count. What health checks and load make of them (up, down, slow start) does
-not: checks tell of that.
+Files and administrative marks count. What health checks, load and crashes make of them (up, down, slow start,
+not answering) does not: checks tell of that.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,11 +22,17 @@ _SET = {
     System.HAPROXY: (
         Probe.HAPROXY_RUNTIME,
         (
-            *("state > * > * > admin", "state > * > * > weight", "stat > * > * > addr"),
+            *(
+                "state > * > * > admin",
+                "state > * > * > weight",
+                "stat > * > * > addr",
+                "stat > * > * > slim",
+            ),
             *("stat > * > BACKEND > algo", "info > Maxconn", "worker > older than disk"),
         ),
     ),
-    System.APP: (Probe.APP, ("version", "/readyz > status")),
+    # what an application runs with is in its file
+    System.APP: (Probe.APP, ()),
 }
 # where commands of a runbook note what was there before, for themselves
 _NOTES = frozenset({"workers.before", "worker.before", "state"})
@@ -58,14 +65,21 @@ def read(environment: Environment, lab: Lab) -> State:
         for path, digest in _files(lab.directory(name)).items():
             values[f"{name}: {path}"] = digest
         if isinstance(result, Failure):
-            # a server that cannot be asked is in another state than one that can
-            values[f"{name}: answers"] = result.message
+            if target.system is not System.APP:
+                # a load balancer that cannot be asked is in another state than one that can
+                values[f"{name}: answers"] = result.message
             continue
         versions[target.system] = result.version
         for pattern in _SET[target.system][1]:
-            found = find(result.values, pattern).items()
-            values |= {f"{name}: {setting}": str(value) for setting, value in found}
+            for stars, value in find(result.values, pattern).items():
+                values[f"{name}: {_filled(pattern, stars)}"] = str(value)
     return State(values, versions)
+
+
+def _filled(pattern: str, stars: str) -> str:
+    """The setting that a pattern matched where its `*` stood for these, as `find` gives them."""
+    each = iter(stars.split(" > "))
+    return re.sub(r"\*", lambda star: next(each), pattern)
 
 
 def _files(directory: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from scaling_guide.model.environments import Environment
+from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.expectation import Expectation, Operator, Verdict
 from scaling_guide.model.record import TIERS, Id, Probe, Record, System, Text, TierName, Version
 from scaling_guide.model.sources import Citation
@@ -96,6 +96,12 @@ class Fact(Record):
     def used(self, tier: TierName) -> Any:
         """The value that config files take for `tier`, as written. Raises KeyError as `value` does."""
         return self.value(tier) if self.use is None else _for_tier(self.use, tier)
+
+    def targets(self, environment: Environment) -> tuple[Target, ...]:
+        """What the fact is asked of in `environment`: the targets of the systems and roles it speaks of."""
+        return tuple(
+            target for target in environment.of(*self.systems) if not self.roles or target.role in self.roles
+        )
 
     def digest(self, tier: TierName) -> str:
         """A fingerprint of what is claimed for `tier`: it changes exactly when a verification is outdated."""

@@ -123,7 +123,8 @@ class Scenario(Record):
 class Rehearsal(Record):
     """How the lab practises the runbook: the load, the load balancers it goes through, and what to compare.
 
-    Each scenario is run once for each of `targets`, or of its own. `before` are commands (templates, with
+    Each scenario is run once, with a load through each of `targets`, or of its own, at the same time. A load
+    lasts `seconds`, and longer where the commands take longer. `before` are commands (templates, with
     `system` as in a step) that bring about what the runbook starts from, such as a new file to be loaded.
     """
 

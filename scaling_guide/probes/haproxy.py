@@ -27,16 +27,19 @@ _NAME_LENGTH = 15
 def config(environment: Environment, target: HaproxyTarget, deadline: float) -> Found:
     """The settings in effect in each section of the file on disk, and the binary's verdict on the file.
 
-    A file that the binary refuses is still read. Raises Unreachable where the checker's user may not read or
-    test it, Unsupported for a file with conditional lines, and as the transport does.
+    A file that the binary refuses is still read. Raises Unreachable where no master answers, since the file
+    of a dead server says nothing about a live environment, or the checker's user may not read or test it,
+    Unsupported for a file with conditional lines, and as the transport does.
     """
     binary, file = shlex.quote(target.binary), shlex.quote(target.config)
-    questions = {
+    questions: dict[str, str | Talk] = {
         "version": f"{binary} -v 2>&1",
         "test": f"{binary} -c -f {file} 2>&1",
         "file": f"cat -- {file}",
+        "master": Talk(target.master_socket, "show proc\n"),
     }
     answers = ask(target.host, questions, deadline)
+    _processes(target.master_socket, answers["master"].stdout)
     if answers["version"].exit_code == _NO_SUCH_COMMAND:
         raise Unreachable(f"{target.host} has no `{target.binary}`: correct `binary` of {target.id}")
     if answers["file"].exit_code:

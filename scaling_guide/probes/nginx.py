@@ -24,6 +24,7 @@ from scaling_guide.probes.observation import Found, Malformed, Timeout, Unreacha
 from scaling_guide.probes.transport import Output, ask, exchange
 
 STATUS_PATH = "/status"
+STATUS_REQUESTS = 1
 SHUTDOWN_GRACE = 5.0
 
 _NO_SUCH_COMMAND = 127
@@ -70,16 +71,19 @@ _CORES = "getconf _NPROCESSORS_ONLN 2>/dev/null || nproc"
 def config(environment: Environment, target: NginxTarget, deadline: float) -> Found:
     """The directives in effect in each context of the files on disk.
 
-    Files that the binary refuses are still read, as far as they can be. Raises Unreachable where they are
-    not readable, Malformed where they cannot be parsed, and as the transport does.
+    Files that the binary refuses are still read, as far as they can be. Raises Unreachable where no master
+    runs, since the files of a dead server say nothing about a live environment, or where they are not
+    readable, Malformed where they cannot be parsed, and as the transport does.
     """
     words = _words(target)
     questions = {
         "version": _VERSION.format(**words),
         "disk": _PRINT_DISK.format(**words),
         "refused": "exit $refused",
+        "processes": _PROCESSES.format(**words),
     }
     answers = ask(target.host, questions, deadline, before=_DISK.format(**words))
+    _running(target, answers["processes"])
     accepted = answers["refused"].exit_code == 0
     return _version(target, answers["version"]), effective(tree(_disk(answers["disk"]), accepted))
 

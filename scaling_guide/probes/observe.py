@@ -76,6 +76,18 @@ PROBES: Mapping[Probe, Look] = {
     Probe.API: api.probe,
 }
 
+REQUESTS: Mapping[Probe, int] = {
+    **dict.fromkeys(Probe, 0),
+    Probe.NGINX_STATUS: nginx.STATUS_REQUESTS,
+    Probe.HTTP: http.REQUESTS,
+    Probe.APP: app.REQUESTS,
+    Probe.SUPABASE: supabase.REQUESTS,
+    Probe.SUPABASE_ADVISORS: supabase.ADVISOR_REQUESTS,
+    Probe.FRONTEND: frontend.PAGE_REQUESTS,
+    Probe.API: api.REQUESTS,
+}
+"""How many ordinary requests one look sends, a few more where servers are chosen by chance."""
+
 
 def observe(
     environment: Environment, wanted: Iterable[Need], deadline: float | None = None

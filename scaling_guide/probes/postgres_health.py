@@ -60,7 +60,6 @@ def _counts(connection: sql.Connection) -> dict[str, Any]:
     }
 
 
-
 # the application's own tables
 _OWN = (
     "n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and n.nspname not like 'pg\\_%%temp%%'"

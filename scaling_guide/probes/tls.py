@@ -76,11 +76,14 @@ async def _bounded(work: Coroutine[Any, Any, T], deadline: float) -> T:
 
 async def _look(site: Door, trust: str | None) -> Mapping[str, Any]:
     unknown = Door(site.address, site.port, UNKNOWN_NAME)
+    # made before any handshake is under way, since making them may raise
+    trusting, bare = verifying(trust), dateless(trust)
+    each_version = [accepting(version) for version in VERSIONS.values()]
     (ordinary, stranger), (fault, bare_fault), (suites, resumed), by_version = await asyncio.gather(
         asyncio.gather(offer(site, accepting(alpn=("h2", "http/1.1"))), offer(unknown, accepting())),
-        asyncio.gather(_fault(site, verifying(trust)), _fault(site, dateless(trust))),
+        asyncio.gather(_fault(site, trusting), _fault(site, bare)),
         asyncio.gather(_suites(site), _resumes(site)),
-        asyncio.gather(*(offer(site, accepting(version)) for version in VERSIONS.values())),
+        asyncio.gather(*(offer(site, context) for context in each_version)),
     )
     agreed = served(site, ordinary)
     certificate = _certificate(agreed.leaf)

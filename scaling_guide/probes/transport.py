@@ -122,22 +122,31 @@ def exchange(family: int, address: str | tuple[str, int], text: str, deadline: f
 
 
 def typed(host: str, command: str) -> str:
-    """`command` as a person would type it here to have it run on `host`."""
+    """`command` as a person would type it here to have it run on `host`, without the password in its URI."""
     spec, options = parse_hostspec(host)
     namespace = f"-n {options['namespace']} " if "namespace" in options else ""
     container = f" -c {options['container']}" if "container" in options else ""
-    user, _, name = spec.rpartition("@")
+    login, at, name = spec.rpartition("@")
+    user = login.partition(":")[0]
+    spec = f"{user}{at}{name}"
     as_user = f"-u {user} " if user else ""
-    # the quotes that need no quoting themselves are easier to read
-    quoted = f'"{command}"' if "'" in command and not set('"$`\\!') & set(command) else shlex.quote(command)
+    if options.get("sudo"):
+        command = f"sudo sh -c {_quoted(command)}"
+    quoted = _quoted(command)
     carried = {
         LOCAL: command,
-        "ssh": f"ssh {spec} {quoted}",
+        "ssh": f"ssh {'ssh://' if ':' in name else ''}{spec} {quoted}",
         "docker": f"docker exec {as_user}{name} sh -c {quoted}",
         "podman": f"podman exec {as_user}{name} sh -c {quoted}",
         "kubectl": f"kubectl {namespace}exec {spec}{container} -- sh -c {quoted}",
     }
     return carried.get(options.get("connection", ""), command)
+
+
+def _quoted(command: str) -> str:
+    """`command` as one word, in the quotes that are easier to read."""
+    double = "'" in command and not set('"$`\\!') & set(command)
+    return f'"{command}"' if double else shlex.quote(command)
 
 
 def _left(ends: float) -> float:
@@ -173,10 +182,9 @@ def _answers(host: str, questions: Mapping[str, str | Talk], ends: float, before
 def _marked(before: str, parts: list[str], nonce: str) -> str:
     """The parts one after the other, each closed by the mark and its exit code.
 
-    The mark is put together by the shell, so that a transport which echoes the script does not print it.
+    A transport that merely echoes the script prints `%d` where the mark has a number.
     """
-    half = len(nonce) // 2
-    mark = f"printf '\\n%s%s %d\\n' {nonce[:half]} {nonce[half:]}"
+    mark = f"printf '\\n{nonce} %d\\n'"
     lines = [_PRELUDE, before, f"{mark} 0"]
     for part in parts:
         lines += ["(", part, ")", f"{mark} $?"]

@@ -5,14 +5,19 @@ from pathlib import Path
 
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TIERS, System
+from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.configs import render
 
 # whose addresses and paths a reader sees; the lab renders the same templates with its own
 SHOWN = "production"
+ALERTS = "alerts.yml"
 
 
-def write_downloads(guide: Guide, directory: Path) -> None:
-    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`."""
+def write_downloads(guide: Guide, directory: Path, address: str = "") -> None:
+    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`, and the alert rules.
+
+    `address` is that of the published site, for the links from alerts to runbooks.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     environment = guide.environments[SHOWN]
     for tier in TIERS:
@@ -23,3 +28,4 @@ def write_downloads(guide: Guide, directory: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in render(guide, environment, target, tier).items():
                 (folder / name).write_text(text, "utf-8")
+    (directory / ALERTS).write_text(alert_rules(guide, address), "utf-8")

@@ -10,16 +10,8 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import Probe
 from scaling_guide.model.rules.facts import version
 from scaling_guide.probes.observation import Failure, Observation, Result
-from scaling_guide.probes.observe import by_hand
+from scaling_guide.probes.observe import REQUESTS, by_hand
 from scaling_guide.verify.outcome import Outcome
-
-# probes that send ordinary requests; the others only read files and counters
-_REQUESTING = frozenset(
-    {
-        *(Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, Probe.REDIS, Probe.SENTINEL),
-        *(Probe.MEMCACHED, Probe.FRONTEND, Probe.API, Probe.SUPABASE, Probe.SUPABASE_ADVISORS),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -83,12 +75,8 @@ class _Judgement:
 
 def checks_of(environment: Environment, fact: Fact, runbook: str | None = None,
               phase: str | None = None) -> tuple[Check, ...]:  # fmt: skip
-    """The checks of `fact` in `environment`: one for each target of the systems and roles it speaks of."""
-    return tuple(
-        Check(fact, target, environment, runbook, phase)
-        for target in environment.of(*fact.systems)
-        if not fact.roles or target.role in fact.roles
-    )
+    """The checks of `fact` in `environment`: one for each target that it is asked of."""
+    return tuple(Check(fact, target, environment, runbook, phase) for target in fact.targets(environment))
 
 
 def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -> CheckResult:
@@ -112,7 +100,7 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         phase=check.phase,
         system=check.target.system,
         target=check.target.id,
-        safety="probe" if fact.probe in _REQUESTING else "read",
+        safety="probe" if REQUESTS[fact.probe] else "read",
         severity=fact.severity,
         outcome=judgement.outcome,
         setting=claim.setting,

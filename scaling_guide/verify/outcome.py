@@ -33,6 +33,7 @@ class ExitCode:
     NOTHING_SELECTED = 5
     INCONCLUSIVE = 10
     NOTHING_VERIFIED = 11
+    INTERRUPTED = 130
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:

@@ -5,7 +5,10 @@ target: `checks/<section>/test_<topic>.py` for a topic, `checks/runbooks/test_<r
 where `test_<phase>` runs the checks that the phase relies on.
 """
 
+import json
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,14 +20,17 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.problems import Invalid
-from scaling_guide.probes.observe import replay, save
+from scaling_guide.probes.observation import Failure, Result
+from scaling_guide.probes.observe import ReplayError, replay, save
 from scaling_guide.verify.check import Check, CheckResult, judge
-from scaling_guide.verify.outcome import Outcome
+from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.reports import explanation, verdict, write
-from scaling_guide.verify.run import Observations, Run, now, observe_for
+from scaling_guide.verify.run import Need, Observations, Run, now, observe_for
 from scaling_guide.verify.selection import Selection, runbook_checks, select, topic_checks
 
 _PROPERTY = "check result"
+# how a session ends when it ran to its end
+_REPORTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 _SELECTORS = {"check": "checks", "topic": "topics", "runbook": "runbooks", "system": "systems",
               "target": "targets", "tag": "tags"}  # fmt: skip
 
@@ -74,6 +80,8 @@ class GuideSession:
         self.results: list[CheckResult] = []
         self.observations: Observations | None = None
         self.run: Run | None = None
+        self._unjudged: set[str] = set()
+        self._unreadable = False
         self._worker = hasattr(config, "workerinput")
 
     # ------------------------------------------------------------------------------------- collection
@@ -110,25 +118,37 @@ class GuideSession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = [check for item in session.items if (check := _check_of(item)) is not None]
-        if not self.config.option.collectonly and checks:
+        if checks and not self._unreadable and not self.config.option.collectonly:
             self.observations = self._observe(checks)
 
-    def _observe(self, checks: list[Check]) -> Observations:
+    def _observe(self, checks: Sequence[Check]) -> Observations:
         option = self.config.option
-        file = getattr(self.config, "workerinput", {}).get("observations") or option.replay
-        if file:
-            try:
-                known = replay(Path(file))
-            except (OSError, ValueError) as error:
-                raise pytest.UsageError(str(error)) from None
-            missing = [check.name for check in checks if check.needs not in known]
-            if missing:
-                raise pytest.UsageError(f"{file} holds no observation for {', '.join(missing[:5])}")
-            return Observations(self.environment, known, option.retries, live=not option.replay)
-        known = observe_for(self.environment, checks)
-        if option.save:
-            save(Path(option.save), self.environment.name, known)
-        return Observations(self.environment, known, option.retries)
+        shared = getattr(self.config, "workerinput", {}).get("observations")
+        known = replay(Path(shared)) if shared else self.look(checks)
+        return Observations(self.environment, known, option.retries, live=not option.replay)
+
+    def look(self, checks: Sequence[Check]) -> dict[Need, Result]:
+        """What the checks need: from the file to replay, or from the environment, and then kept if asked for.
+
+        Raises pytest.UsageError for a file that cannot be used.
+        """
+        option = self.config.option
+        try:
+            if option.replay:
+                return self._replayed(Path(option.replay), checks)
+            known = observe_for(self.environment, checks)
+            if option.save:
+                save(Path(option.save), self.environment.name, known)
+        except (OSError, ReplayError) as error:
+            raise pytest.UsageError(str(error)) from None
+        return known
+
+    def _replayed(self, file: Path, checks: Sequence[Check]) -> dict[Need, Result]:
+        known = replay(file, self.environment.name)
+        missing = [check.name for check in checks if check.needs not in known]
+        if missing:
+            raise ReplayError(f"{file} holds no observation for {', '.join(missing[:5])}")
+        return known
 
     # --------------------------------------------------------------------------------------- judgement
 
@@ -139,28 +159,36 @@ class GuideSession:
         return BoundCheck(request.param, self.observations, request.node)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, value in report.user_properties:
-            if name == _PROPERTY and report.when == "call" and isinstance(value, dict):
-                self.results.append(CheckResult(**{**value, "outcome": Outcome(value["outcome"])}))
+        rows = [json.loads(str(value)) for name, value in report.user_properties if name == _PROPERTY]
+        if report.when == "call":
+            self.results += [CheckResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
+        if not rows and (report.failed or report.when == "call"):
+            # a test that never judged, could not begin, or whose worker died: it must not be left out
+            self._unjudged.add(report.nodeid.rpartition("[")[2].removesuffix("]"))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._unreadable = self._unreadable or report.failed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        stopped = exitstatus in (
-            pytest.ExitCode.USAGE_ERROR,
-            pytest.ExitCode.INTERRUPTED,
-            pytest.ExitCode.INTERNAL_ERROR,
-        )
-        if self._worker or stopped or self.config.option.collectonly:
+        if self._worker or self.config.option.collectonly:
             return
-        order = {
-            check.name: place
-            for place, check in enumerate(select(self.guide, self.environment, self.selection))
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            session.exitstatus = ExitCode.USAGE if self._unreadable else ExitCode.INTERRUPTED
+        if exitstatus not in _REPORTED:
+            return
+        places = {check.name: check for check in select(self.guide, self.environment, self.selection)}
+        judged = {f"{result.id}@{result.target}": result for result in self.results}
+        unjudged = {
+            name: _unjudged(places[name]) for name in self._unjudged - judged.keys() if name in places
         }
-        ranked = sorted(
-            self.results, key=lambda result: order.get(f"{result.id}@{result.target}", len(order))
-        )
-        self.run = Run(self.environment.name, self.environment.tier, self.started, now(), tuple(ranked))
-        write(self.run, Path(self.config.option.out))
+        results = {**judged, **unjudged}
+        ranked = tuple(results[name] for name in places if name in results)
+        self.run = Run(self.environment.name, self.environment.tier, self.started, now(), ranked)
+        try:
+            write(self.run, Path(self.config.option.out))
+        except OSError as error:
+            raise pytest.UsageError(f"the reports cannot be written: {error}") from None
         session.exitstatus = self.run.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -172,7 +200,10 @@ class GuideSession:
 
 
 class _Distribution:
-    """With xdist, the controller observes once and hands the file to its workers."""
+    """With xdist, the controller observes once and hands the file to its workers.
+
+    It does so before anything is collected: `-k` then narrows what is judged, not what is observed.
+    """
 
     def __init__(self, session: GuideSession) -> None:
         self._session = session
@@ -181,12 +212,10 @@ class _Distribution:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         session = self._session
-        if session.config.option.replay:
-            return
         if self._file is None:
-            checks = select(session.guide, session.environment, session.selection)
+            known = session.look(select(session.guide, session.environment, session.selection))
             self._file = Path(tempfile.mkdtemp(prefix="guide-")) / "observations.json"
-            save(self._file, session.environment.name, observe_for(session.environment, checks))
+            save(self._file, session.environment.name, known)
         node.workerinput["observations"] = str(self._file)
 
     def pytest_unconfigure(self) -> None:
@@ -205,7 +234,7 @@ class BoundCheck:
         """Judge the check and end the test accordingly. Only `pass` ends it green."""
         today = date.today()
         result = judge(self._check, self._observations.attempts(self._check, today), today)
-        self._node.user_properties.append((_PROPERTY, result.row()))
+        self._node.user_properties.append((_PROPERTY, json.dumps(result.row())))
         if result.outcome is Outcome.PASS:
             return
         if result.outcome is Outcome.NOT_APPLICABLE:
@@ -219,6 +248,13 @@ def _check_of(item: pytest.Item) -> Check | None:
     callspec = getattr(item, "callspec", None)
     check = callspec.params.get("check") if callspec else None
     return check if isinstance(check, Check) else None
+
+
+def _unjudged(check: Check) -> CheckResult:
+    """The result of a check whose test ended without a word."""
+    failure = Failure(check.fact.probe, check.target.id, Outcome.ERROR, "", now(), 0.0)
+    message = f"{check.target.id}: the test of {check.fact.id} ended without judging it"
+    return replace(judge(check, [failure]), message=message, attempts=0)
 
 
 def _load(data: Path, name: str, number: int | None) -> tuple[Guide, Environment]:

@@ -13,6 +13,8 @@ from scaling_guide.verify.check import Check, CheckResult, judge
 from scaling_guide.verify.outcome import Outcome, exit_code
 
 SCHEMA = 1
+# another look would tell nothing: flaky is what passed in the end
+_SETTLED = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.FLAKY})
 
 Need = tuple[Probe, str]
 
@@ -66,7 +68,7 @@ class Observations:
         """The observations to judge `check` by: the first, and retries while it does not pass."""
         attempts = self._attempts[check.needs]
         for count in range(1, self._retries + 2):
-            if judge(check, attempts[:count], today).outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+            if judge(check, attempts[:count], today).outcome in _SETTLED:
                 return attempts[:count]
             if count > self._retries:
                 return attempts[:count]

@@ -1,18 +1,26 @@
 """A lab of the tests' own, which is down again afterwards."""
 
+import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
 
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import lifecycle, lock
 from scaling_guide.lab.layout import Lab, lab
+from scaling_guide.lab.owner import Owner
+from scaling_guide.lab.ports import Bind
+from scaling_guide.lab.processes import Watchdog
 from scaling_guide.lab.server import Server
 from scaling_guide.lab.waiting import pauses
+
+Events = list[Mapping[str, Any]]
+Act = Callable[[Owner], Awaitable[None]]
 
 # two numbers for each worker of a run in parallel
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -77,3 +85,46 @@ def beside() -> Iterator[Lab]:
     """A second such lab."""
     with own_lab(NUMBER + 1) as where:
         yield where
+
+
+@pytest.fixture
+def events() -> Events:
+    """What the owner of the servers told its caller."""
+    return []
+
+
+@pytest.fixture
+def watchdog(where: Lab) -> Iterator[Watchdog]:
+    lock_fd = lock.take(where)
+    assert lock_fd is not None
+    watchdog = Watchdog(where, lock_fd)
+    os.close(lock_fd)
+    yield watchdog
+    watchdog.close()
+
+
+@pytest.fixture
+def run(where: Lab, watchdog: Watchdog, events: Events) -> Callable[..., None]:
+    """Runs a coroutine function with the owner of the given servers, and stops them afterwards."""
+
+    def run(servers: list[Server], act: Act) -> None:
+        async def main() -> None:
+            owner = Owner(where, "small", servers, watchdog, events.append)
+            try:
+                await act(owner)
+            finally:
+                await owner.halt_all()
+
+        asyncio.run(main())
+
+    return run
+
+
+def bind(where: Lab, host: int) -> Bind:
+    return Bind(f"{where.net}.{host}", 8000)
+
+
+async def becomes(owner: Owner, name: str, state: str) -> None:
+    async with asyncio.timeout(5):
+        while owner.entries[name].state != state:
+            await asyncio.sleep(0.01)

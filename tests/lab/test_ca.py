@@ -52,10 +52,14 @@ def test_a_certificate_is_trusted_by_whoever_trusts_the_root(
     shake_hands(home, tmp_path, ca.issue(signer, NAME, 90))
 
 
-def test_further_names_and_addresses_are_in_it(home: Path, tmp_path: Path, signer: ca.Authority) -> None:
-    issued = ca.issue(signer, NAME, 90, ["www.lab.test", "127.77.0.20"])
-    for name in (NAME, "www.lab.test", "127.77.0.20"):
+def test_it_is_good_for_the_names_and_addresses_given_and_no_other(
+    home: Path, tmp_path: Path, signer: ca.Authority
+) -> None:
+    issued = ca.issue(signer, NAME, names=["www.lab.test", "127.77.0.20"])
+    for name in ("www.lab.test", "127.77.0.20"):
         shake_hands(home, tmp_path, issued, name)
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        shake_hands(home, tmp_path, issued, NAME)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from signal import SIGINT, SIGKILL, SIGSTOP
 import psutil
 import pytest
 
-from scaling_guide.lab import lifecycle, processes
+from scaling_guide.lab import lifecycle, lock, processes
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.waiting import pauses
 from tests.lab import fleets
@@ -233,6 +233,18 @@ def test_no_process_outlives_a_killed_supervisor_and_the_next_up_works(where: La
     assert set(outcomes) == {"the supervisor ended before the lab was up"}
     assert len(outcomes) < ROUNDS, "not one was killed after it was up"
     assert lifecycle.up(where.number, fleet=f"{FLEETS}:real").is_ready
+
+
+def test_a_server_that_does_not_end_with_its_supervisor_is_forced_and_answered_for_until_then(
+    where: Lab,
+) -> None:
+    lifecycle.up(where.number, fleet=f"{FLEETS}:deaf")
+    left = server_pid(where, "deaf")
+    supervisor_of(where).send_signal(SIGKILL)
+    lock_fd = lock.wait_for(where, 5)
+    assert lock_fd is not None
+    os.close(lock_fd)
+    assert processes.created(left) is None
 
 
 def test_up_waits_until_a_server_that_does_not_end_by_itself_was_ended(where: Lab) -> None:

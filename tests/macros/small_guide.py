@@ -106,11 +106,41 @@ RUNBOOK = {
     "roll_back": {"steps": [{**STEP, "do": "Put it back", "safety": "irreversible"}]},
     "afterwards": ["Write it down."],
 }
+THRESHOLD = {
+    "title": "A server is down",
+    "alert": "ServerDown",
+    "expr": "up == 0",
+    "for": "1m",
+    "severity": "critical",
+    "topic": TOPIC,
+    "runbook": "drain",
+    "why": "x",
+    "source": THUMB,
+}
 ENVIRONMENT = {
     "title": "Production (example)",
     "tier": "medium",
     "site": "app.example.com",
     "targets": {"app-1": {"system": "app", "address": "10.0.1.31"}},
+}
+LAB = {
+    "title": "Lab",
+    "tier": "medium",
+    "site": "app.lab.test",
+    "targets": {
+        "nginx": {
+            "system": "nginx",
+            "version": "1.22",
+            "address": "127.42.0.20",
+            "config": "nginx.conf",
+            "certificate": "site.pem",
+            "certificate_key": "site.key",
+            "pid_file": "nginx.pid",
+            "directory": "nginx",
+            "logs": "logs",
+            "status": 8081,
+        }
+    },
 }
 SECTIONS = [
     {
@@ -162,7 +192,7 @@ def make_guide(facts: dict[str, Any] = FACTS, **changes: Any) -> Guide:
         "runbooks": {"drain": make_runbook()},
         "budgets": {},
         "thresholds": {},
-        "environments": {"production": environment},
+        "environments": {"production": environment, "lab": Environment.model_validate(LAB)},
     }
     return Guide.model_validate({**records, **changes})
 

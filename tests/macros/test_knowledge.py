@@ -1,24 +1,19 @@
-import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from macros.knowledge import known
 from scaling_guide.model.problems import Invalid
-from tests.macros.small_guide import TIERS
 
-TIERS_WITH_ROOM = {name: {**tier, "replicas": 1000} for name, tier in TIERS.items()}
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A guide that says nothing but what the tiers are."""
-    files = {"guide": [], "tiers": TIERS_WITH_ROOM, "sources": {}, "budgets": {}, "thresholds": {}}
-    (tmp_path / "data").mkdir()
-    for name, content in files.items():
-        (tmp_path / "data" / f"{name}.yml").write_text(json.dumps(content))
-    return tmp_path / "data"
+    """The guide's own data, to be changed by a test."""
+    return Path(shutil.copytree(DATA, tmp_path / "data"))
 
 
 def test_an_unchanged_guide_is_read_once(data: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 
 from macros import proof
 from tests.macros.conftest import Site
-from tests.macros.small_guide import make_mutant, write_proof
+from tests.macros.small_guide import make_guide, make_mutant, write_proof
 
 
 @pytest.fixture
@@ -51,7 +51,14 @@ def test_a_check_for_which_nothing_was_broken_is_kept(shown: Any) -> None:
 
 
 def test_a_line_that_nobody_would_miss_is_named(shown: Any) -> None:
-    line = {"target": "nginx", "file": "nginx.conf", "line": 7, "text": "  x on;", "refused": False}
+    line = {
+        "target": "nginx",
+        "system": "nginx",
+        "file": "nginx.conf",
+        "line": 7,
+        "text": "x on;",
+        "refused": False,
+    }
     deletions = [
         {**line, "noticed_by": []},
         {**line, "noticed_by": ["a"]},
@@ -59,7 +66,15 @@ def test_a_line_that_nobody_would_miss_is_named(shown: Any) -> None:
     ]
     text = shown({}, deletions=deletions)
     assert "1 were noticed by a check, 1 by the server, which refused to run, and 1 by nobody:" in text
-    assert "nginx, nginx.conf line 7: x on;" in text
+    assert "x on; nginx, nginx.conf line 7 not argued" in text
+
+
+def test_a_line_that_may_go_unnoticed_says_why(site: Site, tmp_path: Path) -> None:
+    line = {"target": "nginx", "system": "nginx", "file": "nginx.conf", "line": 7, "text": "x on;"}
+    deletions = [{**line, "refused": False, "noticed_by": []}]
+    write_proof(tmp_path / "build" / "proof" / "kill-matrix.json", {}, deletions=deletions)
+    guide = make_guide(unnoticed=[{"system": "nginx", "line": "x ", "because": "It is the default."}])
+    assert "It is the default." in proof.report(site(guide=guide))
 
 
 def test_a_fault_shows_whether_a_check_claimed_to_know(shown: Any) -> None:

@@ -93,6 +93,13 @@ def test_the_index_leads_from_symptom_and_alert(site: Site) -> None:
     assert "One server is slow." in shown.get_text()
 
 
+def test_the_index_offers_the_alert_rules_where_they_were_written(site: Site, docs: Path) -> None:
+    assert "not written for download in this build" in runbook.index(site("runbooks/index.md"))
+    (docs / "downloads").mkdir()
+    (docs / "downloads" / "alerts.yml").touch()
+    assert 'href="../downloads/alerts.yml" download' in runbook.index(site("runbooks/index.md"))
+
+
 def test_an_index_of_nothing_says_so(site: Site) -> None:
     assert "No runbook is written yet." in runbook.index(site(guide=make_guide(runbooks={})))
 

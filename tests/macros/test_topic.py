@@ -4,9 +4,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from macros import topic
-from scaling_guide.model.record import System
+from scaling_guide.model.record import Probe, System
+from scaling_guide.probes.observe import REQUESTS
 from tests.macros.conftest import Site
-from tests.macros.small_guide import FACTS, TOPIC, make_check, make_fact, make_guide, write_run
+from tests.macros.small_guide import FACTS, THRESHOLD, TOPIC, make_check, make_fact, make_guide, write_run
 
 
 def soup(html: str) -> BeautifulSoup:
@@ -156,10 +157,15 @@ def test_a_config_file_that_was_rendered_can_be_downloaded(site: Site, templates
 
 def test_checks_name_what_is_read_and_for_which_facts(site: Site) -> None:
     shown = words(topic.checks(site(), site().guide.topics[TOPIC]))
-    assert (
-        "nginx_config read: files and counters only Nginx Connections per worker , Read timeout , Servers"
-        in shown
-    )
+    assert "nginx_config read: no request Nginx Connections per worker , Read timeout , Servers" in shown
+
+
+def test_checks_say_how_many_requests_they_send(site: Site) -> None:
+    facts = {"ready": make_fact(probe="app"), "dropped": make_fact(probe="nginx_status")}
+    guide = make_guide(facts)
+    shown = words(topic.checks(site(guide=guide), guide.topics[TOPIC]))
+    assert f"app probe: about {REQUESTS[Probe.APP]} ordinary requests" in shown
+    assert "nginx_status probe: about 1 ordinary request Nginx" in shown
 
 
 def test_pitfalls_show_what_was_seen_why_and_the_way_out(site: Site) -> None:
@@ -189,19 +195,13 @@ def test_a_budget_shows_the_figures_of_each_tier(site: Site) -> None:
     assert "inner Read timeout 60 s 60 s 60 s" in shown
 
 
-def test_a_threshold_leads_to_its_runbook(site: Site) -> None:
-    threshold = {
-        "title": "A server is down",
-        "alert": "ServerDown",
-        "expr": "up == 0",
-        "for": "1m",
-        "severity": "critical",
-        "topic": TOPIC,
-        "runbook": "drain",
-        "why": "x",
-        "source": {"kind": "rule of thumb", "says": "x"},
-    }
-    guide = make_guide(thresholds={"down": threshold})
+def test_a_threshold_leads_to_its_runbook_and_to_the_alert_rules(site: Site, docs: Path) -> None:
+    guide = make_guide(thresholds={"down": THRESHOLD})
     shown = soup(topic.thresholds(site(guide=guide), guide.topics[TOPIC]))
     assert shown.find("a")["href"] == "../../runbooks/drain/"
     assert "up == 0" in shown.get_text()
+    assert "not written for download in this build" in shown.get_text()
+    (docs / "downloads").mkdir()
+    (docs / "downloads" / "alerts.yml").touch()
+    shown = soup(topic.thresholds(site(guide=guide), guide.topics[TOPIC]))
+    assert shown.find("a", download=True)["href"] == "../../downloads/alerts.yml"

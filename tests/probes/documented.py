@@ -3,8 +3,10 @@
 import os
 import shlex
 import shutil
+import socketserver
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -63,6 +65,37 @@ def write(root: Path, target: Target, tier: TierName = "medium") -> None:
         )
         # HAProxy wants both in one file
         certificate.write_text(certificate.read_text() + key.read_text())
+
+
+@contextmanager
+def nginx_master(pid_file: Path) -> Iterator[None]:
+    """A process that the pid file names and that looks like a master, where only files are of interest."""
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    sleeping = subprocess.Popen(["bash", "-c", "exec -a 'nginx: master process' sleep 600"])
+    pid_file.write_text(f"{sleeping.pid}\n")
+    try:
+        yield
+    finally:
+        sleeping.kill()
+        sleeping.wait()
+
+
+@contextmanager
+def haproxy_master(path: Path) -> Iterator[None]:
+    """A socket that answers like a master, where only the file is of interest."""
+
+    class Master(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(b"#<PID> <type> <reloads>\n1 master 0 [failed: 0]\n# workers\n2 worker 0\n")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socketserver.ThreadingUnixStreamServer(str(path), Master) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
 
 
 def facts(root: Path, probe: Probe) -> tuple[Fact, ...]:

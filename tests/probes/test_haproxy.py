@@ -171,7 +171,7 @@ def test_a_file_with_conditional_lines_is_not_guessed_at() -> None:
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
-    with documented.directory() as path:
+    with documented.directory() as path, documented.haproxy_master(path / "haproxy" / "master.sock"):
         yield path
 
 
@@ -214,6 +214,11 @@ def test_a_refused_file_is_reported_with_the_reason_and_read_all_the_same(root: 
     assert "nbthread" in values["test > result"]
     assert values["global > maxconn"] == "9"
     assert values["test > result"] == _look_at(root, "global\n  nbthread many\n")["test > result"]
+
+
+def test_the_file_of_a_process_that_does_not_run_is_unreachable(root: Path) -> None:
+    with pytest.raises(Unreachable, match="none\\.sock"):
+        _look_at(root, "global\n", master_socket=str(root / "none.sock"))
 
 
 def test_a_file_that_would_start_nothing_is_not_valid(root: Path) -> None:
@@ -269,7 +274,7 @@ backend unchecked
 
 
 class Running:
-    """HAProxy as a master with a worker, serving."""
+    """HAProxy as a master with a worker."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -283,7 +288,6 @@ class Running:
         options = ("-W", "-db", "-S", f"{root}/master.sock,mode,600", "-f", str(self.config))
         self.log = (root / "log").open("w")
         self.master = subprocess.Popen(("haproxy", *options), stdout=self.log, stderr=self.log)
-        self.until(lambda: self.look()["stat > app > app-2 > status"] == "UP")
 
     def look(self, **changes: str) -> Mapping[str, Any]:
         return haproxy.runtime(self.environment, self.target.model_copy(update=changes), SECONDS)[1]
@@ -331,8 +335,11 @@ def _another_worker(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def server() -> Iterator[Running]:
     with documented.directory() as root:
         running = Running(root)
-        yield running
-        running.stop()
+        try:
+            running.until(lambda: running.look()["stat > app > app-2 > status"] == "UP")
+            yield running
+        finally:
+            running.stop()
 
 
 def test_a_healthy_process_is_observed_on_both_of_its_sockets(server: Running) -> None:
@@ -486,6 +493,7 @@ Lie = Callable[[str, str | None], Mapping[str, str]]
         ("operator_socket", lambda text: "hello\n"),
         ("operator_socket", lambda text: text[: len(text) // 2]),
         ("operator_socket", lambda text: text[:-2]),
+        ("operator_socket", lambda text: f"{text}more"),
         ("operator_socket", lambda text: text.split("\n\n")[0] + "\n\n"),
         ("operator_socket", lambda text: text.replace("Pid: ", "Pod: ")),
         ("operator_socket", lambda text: text.replace("app,BACKEND,", "app,")),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -209,7 +210,7 @@ def test_a_file_that_cannot_be_parsed_is_no_empty_configuration() -> None:
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
-    with documented.directory() as path:
+    with documented.directory() as path, documented.nginx_master(path / "nginx" / "nginx.pid"):
         yield path
 
 
@@ -240,13 +241,14 @@ def test_a_person_finds_every_documented_setting_by_hand(root: Path) -> None:
 
 @pytest.fixture
 def scratch(root: Path, tmp_path: Path) -> tuple[Environment, NginxTarget, Path]:
-    """A target whose main file is `tmp_path / "nginx.conf"`, not yet written, and that runs no server."""
+    """A target whose main file is `tmp_path / "nginx.conf"`, not yet written."""
     environment = documented.environment(root)
     place = {
         "config": f"{tmp_path}/nginx.conf",
         "directory": str(tmp_path),
         "pid_file": f"{tmp_path}/nginx.pid",
     }
+    shutil.copy(target(environment).pid_file, tmp_path / "nginx.pid")
     return environment, target(environment).model_copy(update=place), tmp_path
 
 
@@ -262,6 +264,13 @@ def test_files_that_nginx_refuses_are_read_all_the_same(scratch: Scratch) -> Non
     (path / "sites" / "a.conf").write_text("server { server_name a; location / { } }")
     _, values = nginx.config(environment, broken, SECONDS)
     assert values["http > server a > location / > proxy_read_timeout"] == "9s"
+
+
+def test_the_files_of_a_server_that_does_not_run_are_unreachable(scratch: Scratch) -> None:
+    environment, dead, path = scratch
+    (path / "nginx.conf").write_text("events { }")
+    with pytest.raises(Unreachable, match="no Nginx master runs"):
+        nginx.config(environment, dead.model_copy(update={"pid_file": f"{path}/none.pid"}), SECONDS)
 
 
 def test_files_that_cannot_be_read_are_unreachable(scratch: Scratch) -> None:
@@ -303,7 +312,7 @@ def test_a_binary_that_hangs_is_a_timeout(scratch: Scratch) -> None:
 
 
 class Running:
-    """The documented Nginx, serving."""
+    """The documented Nginx."""
 
     def __init__(self, root: Path) -> None:
         self.environment = documented.environment(root)
@@ -315,7 +324,6 @@ class Running:
         self.master = subprocess.Popen(
             ("nginx", *options, "-g", "daemon off;"), stderr=(root / "logs" / "stderr").open("w")
         )
-        self.until(lambda: self.look()["workers > count"] > 0)
 
     def look(self) -> Mapping[str, Any]:
         return nginx.process(self.environment, self.target, SECONDS)[1]
@@ -352,8 +360,11 @@ class Running:
 def _server() -> Iterator[Running]:
     with documented.directory() as root:
         running = Running(root)
-        yield running
-        running.stop()
+        try:
+            running.until(lambda: running.look()["workers > count"] > 0)
+            yield running
+        finally:
+            running.stop()
 
 
 @pytest.fixture
@@ -461,6 +472,7 @@ def test_counters_come_from_stub_status(server: Running) -> None:
 def test_without_a_pid_file_there_is_no_server(scratch: Scratch) -> None:
     environment, stopped, path = scratch
     (path / "nginx.conf").write_text("events { }")
+    (path / "nginx.pid").unlink()
     with pytest.raises(Unreachable, match=r"no Nginx master runs by the pid file .*nginx\.pid"):
         nginx.process(environment, stopped, SECONDS)
 

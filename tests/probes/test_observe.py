@@ -25,7 +25,17 @@ from scaling_guide.probes.observation import (
     Unreachable,
     Unsupported,
 )
-from scaling_guide.probes.observe import LOOK, PROBES, Need, ReplayError, by_hand, observe, replay, save
+from scaling_guide.probes.observe import (
+    LOOK,
+    PROBES,
+    REQUESTS,
+    Need,
+    ReplayError,
+    by_hand,
+    observe,
+    replay,
+    save,
+)
 from tests.probes import documented, servers
 
 TLS, HTTP, APP = (Probe.TLS, "nginx"), (Probe.HTTP, "nginx"), (Probe.APP, "app-1")
@@ -68,7 +78,7 @@ def hanging(environment: Environment, target: Any, deadline: float) -> Found:
 
 
 def test_there_is_a_probe_and_a_way_by_hand_for_every_kind_of_observation() -> None:
-    assert PROBES.keys() == LOOK.keys() == set(Probe)
+    assert PROBES.keys() == LOOK.keys() == REQUESTS.keys() == set(Probe)
 
 
 def test_what_a_probe_saw_is_an_observation_with_its_time(environment: Environment, put: Put) -> None:

@@ -75,6 +75,7 @@ def test_a_copy_that_was_kept_and_is_moved_back_has_changed(tmp_path: Path) -> N
 def test_a_link_that_leads_elsewhere_has_changed(tmp_path: Path) -> None:
     link = tmp_path / "enabled"
     link.symlink_to("/etc/passwd")
+    os.utime(link, (1, 1), follow_symlinks=False)
     assert _older(os.getpid(), link)
     assert not _older(os.getpid(), Path("/etc/passwd"))
 

@@ -295,6 +295,8 @@ def test_a_host_without_socat_does_not_support_sockets(program: Program) -> None
     [
         (LOCAL, "grep 'a b' c"),
         ("ssh://checker@lb", "ssh checker@lb \"grep 'a b' c\""),
+        ("ssh://checker:secret@lb", "ssh checker@lb \"grep 'a b' c\""),
+        ("ssh://lb:2222?sudo=true", "ssh ssh://lb:2222 'sudo sh -c \"grep '\"'\"'a b'\"'\"' c\"'"),
         ("docker://root@lb-1", "docker exec -u root lb-1 sh -c \"grep 'a b' c\""),
         (
             "kubectl://lb-1?namespace=edge&container=nginx",

@@ -66,15 +66,15 @@ class TestOneValueInTheData:
     @pytest.fixture
     def change(self, tmp_path: Path):
         def files_changed(fact_id: str, old: str, new: str) -> dict[tuple[str, str, str, str], list[str]]:
-            fact = GUIDE.facts[fact_id]
             data = shutil.copytree(DATA, tmp_path / "data")
-            path = data / fact.at.path.relative_to(DATA)
-            lines = path.read_text("utf-8").splitlines(keepends=True)
+            guide = read(data)
+            before, fact = everything(guide), guide.facts[fact_id]
+            lines = fact.at.path.read_text("utf-8").splitlines(keepends=True)
             number = fact.place("expect").line - 1
             assert old in lines[number]
             lines[number] = lines[number].replace(old, new)
-            path.write_text("".join(lines), "utf-8")
-            before, after = everything(read(DATA)), everything(read(data))
+            fact.at.path.write_text("".join(lines), "utf-8")
+            after = everything(read(data))
             assert before.keys() == after.keys()
             differing = {key: changed_lines(before[key], after[key]) for key in before}
             return {key: lines for key, lines in differing.items() if lines}

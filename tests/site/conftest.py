@@ -63,7 +63,7 @@ def small_site(tmp_path: Path) -> Path:
     """A copy of the site that has a front page only, to be broken by a test."""
     source = tmp_path / "source"
     (source / "docs").mkdir(parents=True)
-    for name in ("macros", "overrides", "data"):
+    for name in ("macros", "data"):
         (source / name).symlink_to(ROOT / name)
     (source / "docs" / "assets").symlink_to(ROOT / "docs" / "assets")
     (source / "mkdocs.yml").write_text(f"INHERIT: {ROOT}/mkdocs.yml\nwatch: []\nnav: [index.md]\n")

@@ -191,6 +191,18 @@ def test_the_tiers_can_be_read_without_scripts(open_page: Any, browsed: Browsed)
     expect(page.get_by_role("row", name=re.compile("Medium"))).to_be_visible()
 
 
+def test_paper_is_light_whatever_the_screen_shows(open_page: Any, over_http: Browsed) -> None:
+    inked = "getComputedStyle(document.querySelector('h1')).color"
+    page = open_page(color_scheme="light")
+    page.goto(over_http.address("index"))
+    on_a_light_screen = page.evaluate(inked)
+    page = open_page(color_scheme="dark")
+    page.goto(over_http.address("index"))
+    assert page.evaluate(inked) != on_a_light_screen
+    page.emulate_media(media="print")
+    assert page.evaluate(inked) == on_a_light_screen
+
+
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong, with the first element that has it."""
     # axe would fetch the style sheets once more, which a page from disk must not

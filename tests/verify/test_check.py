@@ -108,6 +108,15 @@ def test_an_expired_waiver_is_named_in_the_failure(check, found):
     assert "waiver expired" in judge(_waived(check, YESTERDAY), [found(1)], TODAY).message
 
 
+@pytest.mark.parametrize(
+    ("probe", "safety"),
+    [("http", "probe"), ("app", "probe"), ("tls", "read"), ("haproxy_config", "read")],
+)
+def test_a_check_says_whether_requests_are_sent_for_it(environment, failure, probe, safety):
+    check = Check(make_fact(probe=probe), environment.targets["lb"], environment)
+    assert judge(check, [failure("timeout")], TODAY).safety == safety
+
+
 def _waived(check: Check, expires: date, target: str = "lb") -> Check:
     waiver = Waiver(check="retries", target=target, reason="known", owner="ops", expires=expires)
     return replace(check, environment=check.environment.model_copy(update={"waivers": (waiver,)}))

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
-    NginxTarget,
     SupabaseTarget,
     Target,
 )
@@ -40,7 +40,7 @@ _FILES = frozenset(
         *(Probe.POSTGRES_FILES, Probe.PGBOUNCER_CONSOLE, Probe.PGBOUNCER_PROCESS),
     }
 )
-_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME})
+_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME, Probe.HAPROXY_CONFIG})
 
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,14 +100,17 @@ REFUSALS: Mapping[str, Handler] = {
 }
 
 
-async def run_faults(environment: Environment, checks: Sequence[Check], progress: Progress) -> list[Fault]:
-    """Every fault, all at once: they use stand-ins beside the lab and leave the lab alone."""
+async def run_faults(
+    environment: Environment, checks: Sequence[Check], benches: Sequence[Bench], progress: Progress
+) -> list[Fault]:
+    """Every fault: the stand-ins' all at once, since they leave the lab alone, then each server killed."""
     jobs = [
         _fault(name, target, broken, probes, environment, checks)
         for target in environment.targets.values()
         for name, broken, probes in _faults_of(target)
     ]
     faults = [fault for fault in await asyncio.gather(*jobs) if fault.outcomes]
+    faults += [await _killed(bench) for bench in benches]
     for fault in faults:
         told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
         progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
@@ -138,6 +141,19 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
             *((f"socket {name}", _socket_liar(handler), _SOCKETS) for name, handler in LIARS.items()),
         ]
     return faults
+
+
+async def _killed(bench: Bench) -> Fault:
+    """The real server killed: nothing may be known of it, not even by the files that it left."""
+    begun = time.monotonic()
+    await bench.order("kill")
+    try:
+        results = await bench.verify()
+    finally:
+        await bench.order("start")
+    outcomes = dict(Counter(str(row.outcome) for row in results.values()))
+    probes = tuple(sorted({str(check.fact.probe) for check in bench.checks}))
+    return Fault("server killed", bench.target.id, probes, outcomes, round(time.monotonic() - begun, 3))
 
 
 async def _fault(
@@ -179,12 +195,13 @@ def _replaced(**update: Any) -> Broken:
 @asynccontextmanager
 async def _elsewhere(target: Target) -> AsyncIterator[Target]:
     """An address at which nobody listens."""
-    yield _copy(target, address=_spare(target, 250))
+    yield _copy(target, address=_spare(target, 0))
 
 
-def _spare(target: Target, last: int) -> str:
-    """An address of the lab that no server has."""
-    return f"{target.address.rpartition('.')[0]}.{last}"
+def _spare(target: Target, stand_in: int) -> str:
+    """An address beside the lab's that no server has, another for each target and each stand-in."""
+    first, second, _, last = target.address.split(".")
+    return f"{first}.{second}.{100 + stand_in}.{last}"
 
 
 def _liar(handler: Handler) -> Broken:
@@ -192,8 +209,7 @@ def _liar(handler: Handler) -> Broken:
 
     @asynccontextmanager
     async def broken(target: Target) -> AsyncIterator[Target]:
-        place = [*LIARS.values(), *REFUSALS.values()].index(handler)
-        address = _spare(target, 150 + place * 10 + _number(target))
+        address = _spare(target, 1 + [*LIARS.values(), *REFUSALS.values()].index(handler))
         names = ("https", "http", "status", "port")
         ports = {port for name in names if (port := getattr(target, name, None))}
         async with contextlib.AsyncExitStack() as stack:
@@ -202,12 +218,6 @@ def _liar(handler: Handler) -> Broken:
             yield _copy(target, address=address)
 
     return broken
-
-
-def _number(target: Target) -> int:
-    """A digit of its own for each target of the lab."""
-    last = int(target.address.rpartition(".")[2])
-    return last % 10 + (5 if isinstance(target, NginxTarget) else 0) + (3 if last >= 30 else 0)
 
 
 def _socket_liar(handler: Handler) -> Broken:

@@ -69,6 +69,14 @@ class Deletion:
     def unnoticed(self) -> bool:
         return not self.refused and not self.noticed_by
 
+    def arguments(self, guide: Guide) -> tuple[Unnoticed, ...]:
+        """What `data/unnoticed.yml` says for leaving the line unchecked."""
+        return tuple(
+            argument
+            for argument in guide.unnoticed
+            if argument.system == self.system and self.text.startswith(argument.line)
+        )
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -106,11 +114,11 @@ class Proof:
 
     def unargued(self, guide: Guide) -> tuple[Deletion, ...]:
         """Lines whose loss no check notices, and which `data/unnoticed.yml` does not argue."""
-        return tuple(one for one in self.deletions if one.unnoticed and not _argument(guide, one))
+        return tuple(one for one in self.deletions if one.unnoticed and not one.arguments(guide))
 
     def overargued(self, guide: Guide) -> tuple[Unnoticed, ...]:
         """What `data/unnoticed.yml` argues although a check notices it, or although there is no such line."""
-        used = [argument for one in self.deletions if one.unnoticed for argument in _argument(guide, one)]
+        used = [argument for one in self.deletions if one.unnoticed for argument in one.arguments(guide)]
         return tuple(argument for argument in guide.unnoticed if argument not in used)
 
     @property
@@ -144,14 +152,6 @@ class Proof:
                 "killed": killed,
             },
         }
-
-
-def _argument(guide: Guide, deletion: Deletion) -> list[Unnoticed]:
-    return [
-        argument
-        for argument in guide.unnoticed
-        if argument.system == deletion.system and deletion.text.startswith(argument.line)
-    ]
 
 
 def _kill_row(kill: Kill) -> dict[str, Any]:

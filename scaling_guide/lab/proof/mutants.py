@@ -103,7 +103,7 @@ def _put(texts: Mapping[str, str]) -> Applied:
 
 def _stands_alone(line: str, system: System) -> bool:
     """Whether a line is a statement of its own: no comment, no brace, no section, no part of a longer one."""
-    text = line.strip()
+    text = line.partition(" # ")[0].strip()
     if system is System.NGINX:
         return text.endswith(";") and text[0] not in "'}#" and not text.startswith("pid ")
     if system in (System.POSTGRES, System.PGBOUNCER, System.REDIS, System.SENTINEL, System.MEMCACHED):

@@ -45,6 +45,7 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
         for systems in _LANES
     ]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
+    every = (*chain.from_iterable(lanes), *apps)
     try:
         done = await asyncio.gather(*(_lane(benches, progress) for benches in lanes))
         kills = [kill for kills, _ in done for kill in kills]
@@ -53,9 +54,9 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
             # one after the other: the load balancers need the rest
             kills += [kill async for kill in _kills(bench, progress)]
     finally:
-        for bench in (*chain.from_iterable(lanes), *apps):
+        for bench in every:
             await bench.restore()
-    faults = await run_faults(environment, checks, progress)
+    faults = await run_faults(environment, checks, every, progress)
     healthy = verify(environment, checks).exit_code == ExitCode.VERIFIED
     names = tuple(check.name for check in checks)
     seconds = time.monotonic() - begun

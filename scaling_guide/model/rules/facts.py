@@ -151,10 +151,11 @@ def use_out_of_bounds(guide: Guide, today: date) -> Iterator[Problem]:
 
 def unproven_fact(guide: Guide, today: date) -> Iterator[Problem]:
     rendered = set(rendered_facts(guide.directory))
+    seeing = {name for fact in guide.facts.values() for name in fact.seen_by}
     for fact in guide.facts.values():
-        if fact.id not in rendered and not fact.mutations:
+        if fact.id not in rendered | seeing and not fact.mutations:
             what = f"nothing can turn {fact.id} red"
-            repair = "render it in a template of its system, or name the `mutations` that break it"
+            repair = "render it, name the `mutations` that break it, or the fact that is `seen_by` it"
             yield problem(fact, "UNPROVEN", what, repair)
 
 

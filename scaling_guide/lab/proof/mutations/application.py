@@ -1,5 +1,7 @@
 """How an application behind a load balancer breaks in real life."""
 
+import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -10,6 +12,8 @@ from scaling_guide.lab.proof.mutations.forms import Applied, Table
 from scaling_guide.model.record import System
 
 A = System.APP
+
+_SECONDS_BETWEEN_CRASHES = 0.7
 
 
 @asynccontextmanager
@@ -27,8 +31,30 @@ async def app_draining(bench: Bench) -> AsyncIterator[str]:
 async def app_killed(bench: Bench) -> AsyncIterator[str]:
     """An application that ended in the middle of its work, as the kernel ends one that takes too much."""
     await bench.order("kill")
-    yield "SIGKILL"
-    await bench.order("start")
+    try:
+        yield "SIGKILL"
+    finally:
+        await bench.order("start")
+
+
+@asynccontextmanager
+async def server_crashing(bench: Bench) -> AsyncIterator[str]:
+    """An application that dies every second or so and is started again by its supervisor."""
+
+    async def crash() -> None:
+        while True:
+            await bench.order("kill")
+            await bench.order("start")
+            await asyncio.sleep(_SECONDS_BETWEEN_CRASHES)
+
+    crashing = asyncio.create_task(crash())
+    try:
+        yield "killed and started again every second"
+    finally:
+        crashing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await crashing
+        await bench.order("start")
 
 
 def app_fault(line: str) -> Applied:
@@ -44,6 +70,7 @@ def app_fault(line: str) -> Applied:
 
 MUTATIONS: Table = {
     ("app-draining", A): app_draining,
+    ("server-crashing", A): server_crashing,
     ("app-killed", A): app_killed,
     ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
     ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),

@@ -203,6 +203,9 @@ MUTATIONS: Table = {
     ("algorithm-not-reloaded", H): algorithm_not_reloaded,
     ("connections-exhausted", N): connections_exhausted,
     ("runtime-maxconn", H): admin("set maxconn global 100", "set maxconn global 8000"),
+    ("runtime-server-maxconn", H): admin(
+        "set maxconn server app/app-1 1", "set maxconn server app/app-1 200"
+    ),
     ("weight-zero", H): admin("set weight app/app-1 0%", "set weight app/app-1 100%"),
     ("weight-half", H): admin("set weight app/app-1 50%", "set weight app/app-1 100%"),
     ("server-drained", H): admin("set server app/app-1 state drain", "set server app/app-1 state ready"),

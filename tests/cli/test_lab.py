@@ -1,0 +1,73 @@
+"""`guide lab` where there is no lab."""
+
+import subprocess
+
+import pytest
+
+from scaling_guide.lab.layout import Lab
+from tests.cli.conftest import REPO, Guide
+from tests.live import own_number
+
+
+@pytest.fixture
+def nowhere():
+    """A lab that is down."""
+    with own_number() as where:
+        yield where
+
+
+def test_the_status_of_a_lab_that_is_down_is_inconclusive(guide: Guide, nowhere: Lab) -> None:
+    ended = guide("lab", "status", "--lab", str(nowhere.number))
+    assert ended.code == 10
+    assert f"lab {nowhere.number} is down" in ended.out
+
+
+def test_nothing_to_stop_is_fine(guide: Guide, nowhere: Lab) -> None:
+    assert guide("lab", "down", "--lab", str(nowhere.number)).code == 0
+
+
+@pytest.mark.parametrize("order", ["restart", "stop", "start", "reload"])
+def test_an_order_to_a_lab_that_is_down_says_how_to_start_it(guide: Guide, nowhere: Lab, order: str) -> None:
+    ended = guide("lab", order, "nginx", "--lab", str(nowhere.number))
+    assert ended.code == 1
+    assert f"error lab {nowhere.number} is down: start it with `guide lab up`" in ended.err
+    assert "Traceback" not in ended.text
+
+
+def test_nothing_is_proven_by_a_lab_that_is_down(guide: Guide, nowhere: Lab) -> None:
+    ended = guide("lab", "mutate", "--lab", str(nowhere.number))
+    assert ended.code == 10
+    assert "the lab is not green to begin with" in ended.err
+    assert "Traceback" not in ended.text
+
+
+def test_a_lab_number_that_is_none_is_told(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SG_LAB", "many")
+    ended = guide("lab", "status")
+    assert ended.code != 0
+    assert "`many` is no lab number: use 1 to 254" in ended.err
+
+
+def test_the_lab_of_the_tests_is_up(guide: Guide, live: Lab) -> None:
+    ended = guide("lab", "status", "--lab", str(live.number))
+    assert ended.code == 0
+    for server in ("nginx", "haproxy", "app-1", "app-2", "app-3"):
+        assert server in ended.out
+
+
+def test_a_server_that_there_is_not_is_told(guide: Guide, live: Lab) -> None:
+    ended = guide("lab", "restart", "no-such-server", "--lab", str(live.number))
+    assert ended.code == 1
+    assert "no-such-server" in ended.err
+
+
+def test_the_authority_of_the_lab_issues_a_certificate(guide: Guide, live: Lab, tmp_path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "chain.key"
+    ended = guide(
+        "lab", "issue-certificate", "app.lab.test", "--chain", str(chain), "--key", str(key),
+        "--lab", str(live.number),
+    )  # fmt: skip
+    assert ended.code == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    trusted = ["openssl", "verify", "-CAfile", str(live.directory("ca") / "ca.pem"), "-untrusted", str(chain)]
+    subprocess.run([*trusted, str(chain)], check=True, capture_output=True, cwd=REPO, timeout=20)

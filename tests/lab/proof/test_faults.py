@@ -1,0 +1,88 @@
+"""Whoever cannot look says so: every probe of every target meets faults, and none claims to know."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from scaling_guide.lab.proof import faults
+from scaling_guide.lab.proof.faults import LIARS, run_faults
+from scaling_guide.lab.proof.matrix import Fault
+from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.load import load
+from scaling_guide.model.record import Probe
+from scaling_guide.verify.check import Check
+from tests.live import own_number
+from tests.verify.observations import REPO, checks, guide
+from tests.world import World
+
+LAB = guide().environments["lab"]
+
+
+def impatient(environment: Environment) -> Environment:
+    """The environment with a short deadline, and without the authority of a lab that is not there."""
+    targets = {name: _trusting(target) for name, target in environment.targets.items()}
+    made = environment.model_copy(update={"deadline": "300ms", "targets": targets})
+    return made
+
+
+def _trusting(target: Target) -> Target:
+    if not hasattr(target, "trust"):
+        return target
+    other = target.model_copy(update={"trust": None})
+    other._id = target.id
+    return other
+
+
+def run(environment: Environment, chosen: tuple[Check, ...]) -> list[Fault]:
+    told: list[str] = []
+    found = asyncio.run(run_faults(environment, chosen, (), told.append))
+    assert len(told) == len(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Fault]:
+    """Every fault of a lab that is down, with one check for each probe of each target."""
+    with own_number() as where:
+        environment = impatient(load(REPO / "data", where.variables).environments["lab"])
+        one_each = {check.needs: replace(check, environment=environment) for check in checks(environment)}
+        return run(environment, tuple(one_each.values()))
+
+
+def test_no_fault_is_taken_for_an_answer(found: list[Fault]) -> None:
+    assert [fault for fault in found if not fault.honest] == []
+
+
+def test_every_probe_of_every_target_meets_a_fault(found: list[Fault]) -> None:
+    met = {(probe, fault.target) for fault in found for probe in fault.probes}
+    assert met == {(str(probe), target) for probe, target in (check.needs for check in checks(LAB))}
+
+
+@pytest.mark.parametrize("target", LAB.targets)
+def test_every_server_is_replaced_by_every_liar(found: list[Fault], target: str) -> None:
+    assert {fault.id for fault in found if fault.target == target} >= {"port closed", *LIARS}
+
+
+def test_the_sockets_of_haproxy_lie_as_well(found: list[Fault]) -> None:
+    names = {fault.id for fault in found if Probe.HAPROXY_RUNTIME in fault.probes}
+    assert names >= {"socket gone", *(f"socket {name}" for name in LIARS)}
+
+
+def test_a_probe_that_claims_to_know_is_dishonest(world: World) -> None:
+    chosen = tuple(check for check in checks(LAB) if check.needs == (Probe.APP, "app-1"))
+    with own_number() as where:
+        environment = load(REPO / "data", where.variables).environments["lab"]
+        lied = run(environment, tuple(replace(check, environment=environment) for check in chosen))
+    assert lied
+    assert [fault.id for fault in lied if fault.honest] == []
+
+
+def test_a_fault_that_hits_no_check_is_no_fault() -> None:
+    assert run(LAB, ()) == []
+
+
+def test_no_stand_in_shares_an_address_with_another_or_with_a_server() -> None:
+    targets = LAB.targets.values()
+    spare = [faults._spare(target, number) for target in targets for number in range(1 + len(LIARS))]
+    assert len({*spare, *(target.address for target in targets)}) == len(spare) + len(targets)

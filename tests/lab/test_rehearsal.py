@@ -1,0 +1,205 @@
+"""A rehearsal runs the commands of the page under load, holds them to what is documented, and tidies up."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import Lab, LabError
+from scaling_guide.lab.measured import Measured
+from scaling_guide.lab.play import Play, Procedure
+from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
+from scaling_guide.model.experiments import Experiment
+from scaling_guide.model.guide import Guide
+from scaling_guide.model.load import load
+from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
+from tests.lab.conftest import gone_within
+
+RATE = 60
+DRAIN = {
+    "id": "drain",
+    "do": "Drain the server.",
+    "run": "{{ haproxy_order('set server {} state drain') }}",
+    "system": "haproxy",
+    "safety": "reversible",
+    "wait": "{{ haproxy_is('$18 == \"DRAIN\"') }}",
+    "wait_at_most": "5s",
+}
+READY = {**DRAIN, "id": "ready", "do": "Bring it back.", "run": DRAIN["run"].replace("drain", "ready")}
+READY["wait"] = DRAIN["wait"].replace("DRAIN", "UP")
+
+
+LOOK = {
+    "look": "See the servers.",
+    "run": 'echo "show stat" | {{ haproxy_show }} | grep -c ^app,app-',
+    "system": "haproxy",
+    "normal": "Three.",
+    "abnormal": "Two.",
+    "empty": "None.",
+}
+
+
+def a_rehearsal(**scenarios: dict[str, Any]) -> Rehearsal:
+    titled = {name.replace("_", "-"): {"title": name, **each} for name, each in scenarios.items()}
+    # a real one compares at least two scenarios
+    spare = {"spare-1": {"title": "spare"}, "spare-2": {"title": "spare"}}
+    load = {"targets": ["haproxy"], "requests_per_second": RATE, "seconds": 1}
+    found = Rehearsal.model_validate({**load, "scenarios": {**titled, **spare}})
+    return found.model_copy(update={"scenarios": {name: found.scenarios[name] for name in titled}})
+
+
+def the_guide(where: Lab) -> Guide:
+    return load(where.repo / "data", where.variables)
+
+
+def a_runbook(guide: Guide, rehearsal: Rehearsal | None, **steps: list[dict[str, Any]]) -> Runbook:
+    """A runbook with these steps, and a check that is green as long as nobody is marked."""
+    phases = {
+        name: Phase.model_validate({"steps": steps.get(name, []), "checks": checks})
+        for name, checks in {
+            "preconditions": ["haproxy-admin-state"],
+            "mitigate": [],
+            "verify": ["haproxy-admin-state"],
+            "roll_back": [],
+        }.items()
+    }
+    found = next(iter(guide.runbooks.values()))
+    look = Confirm.model_validate(LOOK)
+    changes = {**phases, "confirm": (look,), "rehearsal": rehearsal, "parameters": {}}
+    return found.model_copy(update=changes)
+
+
+def play(where: Lab, guide: Guide, procedure: Procedure) -> Measured:
+    # commands are rendered for, and checks looked up by, the runbook of that name
+    if isinstance(procedure, Runbook):
+        guide = guide.model_copy(update={"runbooks": {procedure.id: procedure}})
+    return rehearse(guide, guide.environments["lab"], procedure, where.number)
+
+
+@pytest.mark.lab
+def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
+    guide = the_guide(where)
+    rehearsal = a_rehearsal(
+        undone={"roll_back": True, "lost_at_most": 0},
+        not_undone={"roll_back": True, "skip": ["ready"], "lost_at_most": 0},
+        left={"lost_at_most": 0, "red": ["haproxy-admin-state"]},
+    )
+    found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[DRAIN], roll_back=[READY]))
+    undone, not_undone, left = found.scenarios.values()
+
+    assert (undone.problems, undone.differences) == ((), ())
+    assert [(act.phase, act.target, act.exit_code) for act in undone.acts] == [
+        ("confirm", "haproxy", 0),
+        ("mitigate", "haproxy", 0),
+        ("roll_back", "haproxy", 0),
+    ]
+    assert undone.seen["haproxy"].sent >= RATE
+    assert undone.seen["haproxy"].lost_in_all == 0
+
+    assert not_undone.differences
+    assert all("admin: was 0, is 8" in difference for difference in not_undone.differences)
+    assert len(not_undone.problems) == len(not_undone.differences)
+
+    assert left.problems == ()
+    assert found.versions.keys() == {"nginx", "haproxy", "app"}
+    assert gone_within(where, 5) == []
+
+
+@pytest.mark.lab
+def test_an_experiment_counts_what_an_accident_costs_and_what_is_done_twice(where: Lab) -> None:
+    guide = the_guide(where)
+    orders = {"given": ["app-killed"], "method": "POST", "path": "/orders?ms=300"}
+    rehearsal = a_rehearsal(
+        orders={**orders, "lost_at_most": 40},
+        replayed={**orders, "overrides": {"haproxy-replays": "if METH_DELETE"}},
+    )
+    experiment = guide.experiments["backend-killed"].model_copy(update={"rehearsal": rehearsal})
+    documented, replayed = play(where, guide, experiment).scenarios.values()
+
+    assert documented.problems == ()
+    assert 0 < documented.seen["haproxy"].lost_in_all < RATE
+    assert documented.seen["haproxy"].lost_but_executed > 0
+    assert documented.seen["haproxy"].executed_twice == 0
+    assert replayed.seen["haproxy"].executed_twice > 0
+
+
+@pytest.mark.lab
+def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(where: Lab) -> None:
+    guide = the_guide(where)
+    failing = {"do": "Fail.", "run": "echo no room; exit 3", "safety": "reversible"}
+    rehearsal = a_rehearsal(failing={"lost_at_most": 0})
+    found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[failing, DRAIN]))
+
+    assert found.scenarios["failing"].problems == ("mitigate: `Fail.` failed: no room",)
+    assert [act.do for act in found.scenarios["failing"].acts] == ["See the servers.", "Fail."]
+    assert found.problems == ("failing: mitigate: `Fail.` failed: no room",)
+    assert gone_within(where, 5) == []
+
+
+@pytest.mark.lab
+def test_a_configuration_that_a_server_refuses_ends_the_rehearsal_and_the_lab(where: Lab) -> None:
+    guide = the_guide(where)
+    rehearsal = a_rehearsal(refused={"overrides": {"haproxy-algorithm": "by-guess"}})
+    with pytest.raises(NotRehearsed, match="refused"):
+        play(where, guide, a_runbook(guide, rehearsal))
+    assert gone_within(where, 5) == []
+
+
+@pytest.mark.lab
+def test_an_interrupt_leaves_nothing_running(where: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(self: Play) -> None:
+        raise KeyboardInterrupt
+
+    guide = the_guide(where)
+    monkeypatch.setattr(Play, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        play(where, guide, a_runbook(guide, a_rehearsal(one={})))
+    assert lifecycle.status(where.number).phase == "down"
+    assert gone_within(where, 5) == []
+
+
+@pytest.mark.lab
+def test_a_lab_that_somebody_uses_is_left_alone(where: Lab) -> None:
+    guide = the_guide(where)
+    lifecycle.up(where.number, "small", fleet="tests.lab.fleets:light")
+    with pytest.raises(LabError, match="is up"):
+        play(where, guide, a_runbook(guide, a_rehearsal(one={})))
+    assert lifecycle.status(where.number).is_ready
+
+
+# --------------------------------------------------------------------------------------- refused at once
+
+
+@pytest.fixture(scope="module")
+def guide() -> Guide:
+    where = Lab(7, Path("/nonexistent"))
+    return load(where.repo / "data", where.variables)
+
+
+def test_a_step_that_cannot_be_undone_needs_consent(guide: Guide) -> None:
+    forever = {**DRAIN, "do": "Delete it.", "safety": "irreversible"}
+    runbook = a_runbook(guide, a_rehearsal(one={}), mitigate=[forever])
+    with pytest.raises(NotRehearsed, match="cannot be undone: `Delete it"):
+        accepted(runbook)
+    assert accepted(runbook, irreversible=True) == runbook.rehearsal
+
+
+def test_a_runbook_without_a_rehearsal_is_refused(guide: Guide) -> None:
+    with pytest.raises(NotRehearsed, match="has no rehearsal"):
+        accepted(a_runbook(guide, None))
+
+
+def test_a_mutation_that_nobody_knows_is_refused(guide: Guide) -> None:
+    runbook = a_runbook(guide, a_rehearsal(one={"given": ["server-stolen"]}))
+    with pytest.raises(NotRehearsed, match="server-stolen, which is no mutation"):
+        accepted(runbook)
+
+
+def test_every_experiment_and_every_runbook_can_be_rehearsed(guide: Guide) -> None:
+    for procedure in (*guide.runbooks.values(), *guide.experiments.values()):
+        accepted(procedure, irreversible=True)
+
+
+def test_an_experiment_has_no_procedure(guide: Guide) -> None:
+    assert all(not each.phases for each in guide.experiments.values() if isinstance(each, Experiment))
