@@ -37,6 +37,14 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("docs/load-balancing/health-checks.md", "200"): "an HTTP status",
     ("docs/load-balancing/ssl-termination.md", "ECDSA P-256"): "a choice that is discussed",
     ("docs/load-balancing/ssl-termination.md", "RSA 2048"): "a choice that is discussed",
+    ("docs/database-scaling/connection-pooling.md", "100"): "transactions of a measurement",
+    ("docs/database-scaling/connection-pooling.md", "15"): "the pool of a measurement",
+    ("docs/database-scaling/connection-pooling.md", "60"): "clients of a measurement",
+    ("docs/database-scaling/connection-pooling.md", "200"): "clients of a measurement",
+    ("docs/database-scaling/query-optimization.md", "3 s"): "a limit at Supabase",
+    ("docs/performance/database-queries.md", "16"): "a version of PostgreSQL",
+    ("data/templates/postgres/postgresql.conf.j2", "pg_stat_statements"): "the prefix of its settings",
+    ("data/templates/postgres/postgresql.conf.j2", "auto_explain"): "the prefix of its settings",
     ("data/templates/haproxy/haproxy.cfg.j2", "h2"): "what is offered; the fact is about what is agreed on",
     ("data/templates/nginx/nginx.conf.j2", "$remote_addr"): "the client in the access log, not the header",
     ("data/templates/nginx/nginx.conf.j2", "64k"): "the buffer of the access log, not the shared memory",
@@ -108,7 +116,9 @@ def found_in(guide: Guide, root: Path, template_directory: Path) -> set[tuple[st
 
 @pytest.fixture(scope="module")
 def found() -> set[tuple[str, int, str]]:
-    guide, _ = examine(REPO / "data", {"net": "127.42.0", "root": "/tmp/lab", "repo": str(REPO)})
+    guide, _ = examine(
+        REPO / "data", {"net": "127.42.0", "root": "/tmp/lab", "repo": str(REPO), "user": "me"}
+    )
     assert guide is not None
     return found_in(guide, REPO, REPO / "data" / "templates")
 

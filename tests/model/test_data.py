@@ -13,7 +13,7 @@ from scaling_guide.model.yaml_text import read
 
 DATA = Path(__file__).parents[2] / "data"
 BUDGETS: dict[str, dict[str, str]] = read(DATA / "budgets.yml").value
-VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)}
+VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"}
 
 
 @pytest.fixture(scope="module")

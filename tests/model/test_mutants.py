@@ -16,7 +16,7 @@ from scaling_guide.model.units import Unit
 
 COUNT, DURATION, BOOLEAN, TEXT = Unit.COUNT, Unit.DURATION, Unit.BOOLEAN, Unit.TEXT
 DATA = Path(__file__).parents[2] / "data"
-VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)}
+VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"}
 
 
 @pytest.mark.parametrize(

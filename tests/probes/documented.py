@@ -27,7 +27,7 @@ NET = f"127.66.{os.getpid() % 250 + 1}"
 
 @cache
 def _guide(root: Path) -> Guide:
-    guide, _ = examine(DATA, {"net": NET, "root": str(root), "repo": str(DATA.parent)})
+    guide, _ = examine(DATA, {"net": NET, "root": str(root), "repo": str(DATA.parent), "user": "me"})
     assert guide is not None
     return guide
 

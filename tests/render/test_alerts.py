@@ -12,7 +12,9 @@ from scaling_guide.model.load import examine
 from scaling_guide.render.alerts import alert_rules
 
 HERE = Path(__file__).parent
-GUIDE, _ = examine(HERE.parents[1] / "data", {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo"})
+GUIDE, _ = examine(
+    HERE.parents[1] / "data", {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo", "user": "me"}
+)
 assert GUIDE is not None
 THRESHOLDS = list(GUIDE.thresholds.values())
 

@@ -25,7 +25,7 @@ from scaling_guide.render.commands import (
 from scaling_guide.render.configs import render as config_files
 
 DATA = Path(__file__).parents[2] / "data"
-FOUND, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo"})
+FOUND, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo", "user": "me"})
 assert FOUND is not None
 GUIDE = FOUND
 PHASES = ("preconditions", "mitigate", "verify", "roll_back")

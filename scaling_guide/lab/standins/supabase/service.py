@@ -56,7 +56,7 @@ class Service:
 
     @property
     def project(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load(self._state.read_text("utf-8"))
+        loaded: dict[str, Any] = yaml.load(self._state.read_text("utf-8"), yaml.CSafeLoader)
         return loaded
 
     async def guarded(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
