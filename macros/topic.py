@@ -21,6 +21,7 @@ _EFFECTS = {
     Probe.TLS: "probe: handshakes, no request inside them",
     Probe.APP: f"probe: {app.REQUESTS} requests",
     Probe.NGINX_STATUS: "probe: one request",
+    Probe.ATTESTED: "nothing: a person has looked, and vouches for it until a day",
     Probe.SUPABASE: f"probe: {supabase.REQUESTS} requests to the management API, all of them GET",
     Probe.SUPABASE_ADVISORS: f"probe: {supabase.ADVISOR_REQUESTS} requests to the management API",
     Probe.FRONTEND: f"probe: the page {frontend.PAGE_REQUESTS} times, each file that it names once",
