@@ -1,12 +1,13 @@
 """The places that the guide can be held against, and the servers in them."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from scaling_guide.model.record import Duration, Id, Port, Record, System, Text, TierName, Version
+from scaling_guide.model.units import Scalar
 
 
 class _Target(Record):
@@ -225,6 +226,24 @@ class Waiver(Record):
     expires: date
 
 
+class Attestation(Record):
+    """What a person looked at since no interface tells it, at which place, and until when it is believed."""
+
+    target: Text
+    setting: Text
+    value: Scalar
+    seen: Text
+    by: Text
+    on: date
+    until: date
+
+    @model_validator(mode="after")
+    def _ends_within_a_year(self) -> "Attestation":
+        if not self.on <= self.until <= self.on + timedelta(days=366):
+            raise ValueError("`until` must be within a year after `on`")
+        return self
+
+
 class Environment(Record):
     """A place where the guide can be held against reality.
 
@@ -243,6 +262,7 @@ class Environment(Record):
     commands: dict[str, Text] = {}
     targets: Annotated[dict[Id, Target], Field(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
 
     _name: str = PrivateAttr(default="")
 

@@ -85,6 +85,7 @@ class Probe(StrEnum):
     PGBOUNCER_PROCESS = "pgbouncer_process"
     SUPABASE = "supabase"
     SUPABASE_ADVISORS = "supabase_advisors"
+    ATTESTED = "attested"
     LINUX = "linux"
     SOCKETS = "sockets"
     FRONTEND = "frontend"

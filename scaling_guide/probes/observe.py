@@ -20,6 +20,7 @@ from scaling_guide.model.units import Unit, meaning
 from scaling_guide.probes import (
     api,
     app,
+    attested,
     frontend,
     haproxy,
     host,
@@ -70,6 +71,7 @@ PROBES: Mapping[Probe, Look] = {
     Probe.PGBOUNCER_PROCESS: pgbouncer.process,
     Probe.SUPABASE: supabase.probe,
     Probe.SUPABASE_ADVISORS: supabase.advisors,
+    Probe.ATTESTED: attested.probe,
     Probe.LINUX: linux.probe,
     Probe.SOCKETS: sockets.probe,
     Probe.FRONTEND: frontend.probe,
@@ -382,6 +384,7 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
     },
     Probe.SUPABASE: supabase.LOOK,
     Probe.SUPABASE_ADVISORS: supabase.LOOK_ADVISORS,
+    Probe.ATTESTED: {"": "sed -n '/^attestations:/,/^[b-z]/p' data/environments/{environment}.yml"},
 }
 """For each probe the command that shows a person the same thing, by the first segment of the setting.
 
@@ -407,6 +410,7 @@ def by_hand(probe: Probe, environment: Environment, target: Target, setting: str
         **words,
         site=environment.site,
         url=getattr(target, "url", ""),
+        environment=environment.name,
         page=environment.page,
         api=environment.api,
         trusting=f"--cacert {shlex.quote(trust)} " if trust else "",

@@ -129,10 +129,17 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
     claim = fact.claim(check.environment)
     verdict = claim.judge(result.values)
     expected = claim.expectation.words()
+    found = _vouched(fact, claim.setting, result, verdict.found)
     if verdict.met:
-        return _Judgement(Outcome.PASS, verdict.found, f"{claim.setting} is {verdict.found}")
-    message = f"{check.target.id}: {claim.setting} is {verdict.found}, expected {expected}"
-    return _Judgement(Outcome.FAIL, verdict.found, message)
+        return _Judgement(Outcome.PASS, found, f"{claim.setting} is {found}")
+    message = f"{check.target.id}: {claim.setting} is {found}, expected {expected}"
+    return _Judgement(Outcome.FAIL, found, message)
+
+
+def _vouched(fact: Fact, setting: str, result: Observation, found: str) -> str:
+    """What was found; with the person who says so where it was not observed."""
+    by = result.values.get(f"{setting} > by") if fact.probe is Probe.ATTESTED else None
+    return f"{found} (attested by {by})" if by else found
 
 
 def _outside_versions(fact: Fact, observed: Observation, target: Target) -> str | None:

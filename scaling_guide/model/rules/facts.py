@@ -39,6 +39,7 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.PGBOUNCER_PROCESS: (System.PGBOUNCER,),
     Probe.SUPABASE: (System.SUPABASE,),
     Probe.SUPABASE_ADVISORS: (System.SUPABASE,),
+    Probe.ATTESTED: (System.SUPABASE,),
     Probe.LINUX: (System.LINUX,),
     Probe.SOCKETS: (System.NGINX, System.HAPROXY),
     Probe.FRONTEND: (System.NGINX, System.HAPROXY),

@@ -6,7 +6,7 @@ from datetime import date
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Location, Problem
-from scaling_guide.model.record import Record
+from scaling_guide.model.record import Probe, Record
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.rules.sources import citations
@@ -132,6 +132,16 @@ def dangling_alert(guide: Guide, today: date) -> Iterator[Problem]:
                 yield problem(
                     runbook, "UNKNOWN_ALERT", f"nothing leads from {alert} to {runbook.id}", repair, "alerts"
                 )
+
+
+def dangling_attestation(guide: Guide, today: date) -> Iterator[Problem]:
+    asked = {fact.setting for fact in guide.facts.values() if fact.probe is Probe.ATTESTED}
+    for environment in guide.environments.values():
+        for each in environment.attestations:
+            if each.target not in environment.targets or f"attested > {each.setting}" not in asked:
+                what = f"no fact asks for {each.setting} of {each.target}"
+                repair = "correct the target or the setting, or drop it"
+                yield problem(each, "UNKNOWN_ATTESTATION", what, repair, "setting")
 
 
 def dangling_waiver(guide: Guide, today: date) -> Iterator[Problem]:
