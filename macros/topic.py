@@ -25,7 +25,7 @@ _EFFECTS = {
     Probe.SUPABASE: f"probe: {supabase.REQUESTS} requests to the management API, all of them GET",
     Probe.SUPABASE_ADVISORS: f"probe: {supabase.ADVISOR_REQUESTS} requests to the management API",
     Probe.FRONTEND: f"probe: the page {frontend.PAGE_REQUESTS} times, each file that it names once",
-    Probe.API: f"probe: {api.REQUESTS} requests, one after the other",
+    Probe.API: f"probe: {api.REQUESTS} requests, {api.AT_ONCE} at a time",
 }
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")

@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -17,8 +18,9 @@ from hashlib import sha256
 
 @dataclass(frozen=True)
 class Job:
-    """Up to `requests` for `path`, one after the other on one connection, none begun after `seconds`.
+    """Up to `requests` for `path`, one after the other on each of `connections`, none begun after `until`.
 
+    `until` is a reading of the machine's monotonic clock, so that the start of the program counts as well.
     `certificate` is the SHA-256 of the only certificate that is talked to. A server that closes the
     connection is connected to again, and the time for that counts.
     """
@@ -30,12 +32,13 @@ class Job:
     path: str
     certificate: str
     requests: int
-    seconds: float
+    connections: int
+    until: float
 
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, job: Job) -> None:
-        super().__init__(job.address, job.port, timeout=job.seconds)
+        super().__init__(job.address, job.port, timeout=max(0.1, job.until - time.monotonic() + 1))
         self._job = job
 
     def connect(self) -> None:
@@ -57,18 +60,28 @@ def timed(job: Job) -> list[tuple[float, int]]:
 
     Raises OSError and HTTPException.
     """
-    connection = _Connection(job)
-    connection.connect()
-    headers = {"Host": job.host, "User-Agent": "scaling-guide"}
-    ends = time.monotonic() + job.seconds
+    left = list(range(job.requests))
     results: list[tuple[float, int]] = []
-    while len(results) < job.requests and time.monotonic() < ends:
-        begun = time.perf_counter()
-        connection.request("GET", job.path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        results.append((time.perf_counter() - begun, answer.status))
-    connection.close()
+
+    def one_after_the_other(connection: _Connection) -> None:
+        while left and time.monotonic() < job.until:
+            left.pop()
+            begun = time.perf_counter()
+            connection.request("GET", job.path, headers={"Host": job.host, "User-Agent": "scaling-guide"})
+            answer = connection.getresponse()
+            answer.read()
+            results.append((time.perf_counter() - begun, answer.status))
+        connection.close()
+
+    connections = [_Connection(job) for _ in range(job.connections)]
+    for connection in connections:
+        connection.connect()
+    threads = [threading.Thread(target=one_after_the_other, args=(each,)) for each in connections[1:]]
+    for thread in threads:
+        thread.start()
+    one_after_the_other(connections[0])
+    for thread in threads:
+        thread.join()
     return results
 
 

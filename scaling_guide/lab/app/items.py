@@ -30,7 +30,7 @@ class Regression:
 
 
 REGRESSIONS = {
-    "slow": Regression(seconds=0.06),
+    "slow": Regression(seconds=0.055),
     "slow-tail": Regression(seconds=0.3, each=10),
     "failing": Regression(failing=True, each=10),
     "unbounded": Regression(bounded=False),
