@@ -12,7 +12,7 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
-from scaling_guide.probes import api, app, frontend, http, supabase
+from scaling_guide.probes import api, app, frontend, http, latency, supabase
 from scaling_guide.render.configs import render
 
 _LANGUAGES = {System.NGINX: "nginx", System.APP: "bash"}
@@ -25,7 +25,8 @@ _EFFECTS = {
     Probe.SUPABASE: f"probe: {supabase.REQUESTS} requests to the management API, all of them GET",
     Probe.SUPABASE_ADVISORS: f"probe: {supabase.ADVISOR_REQUESTS} requests to the management API",
     Probe.FRONTEND: f"probe: the page {frontend.PAGE_REQUESTS} times, each file that it names once",
-    Probe.API: f"probe: {api.REQUESTS} requests, {api.AT_ONCE} at a time",
+    Probe.API: f"probe: {api.REQUESTS} requests",
+    Probe.LATENCY: f"probe: {latency.REQUESTS} requests, {latency.AT_ONCE} at a time",
 }
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")

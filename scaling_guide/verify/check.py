@@ -17,7 +17,7 @@ from scaling_guide.verify.outcome import Outcome
 _REQUESTING = frozenset(
     {
         *(Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, Probe.REDIS, Probe.SENTINEL),
-        *(Probe.MEMCACHED, Probe.FRONTEND, Probe.API, Probe.SUPABASE, Probe.SUPABASE_ADVISORS),
+        *(Probe.MEMCACHED, Probe.FRONTEND, Probe.API, Probe.LATENCY, Probe.SUPABASE, Probe.SUPABASE_ADVISORS),
     }
 )
 
