@@ -18,6 +18,7 @@ from scaling_guide.model.environments import Environment, RedisTarget, SentinelT
 from scaling_guide.model.record import System
 
 ANSWER_SECONDS = 1.0
+START_SECONDS = 12.0
 SETTLE_SECONDS = 20.0
 LONG_MILLISECONDS = 600_000
 WARM_SECONDS = 0.1
@@ -47,6 +48,7 @@ def server(lab: Lab, target: RedisTarget, render: Render, needs: tuple[str, ...]
         user=user,
         prepare=prepare,
         ready=ready,
+        start_seconds=START_SECONDS,
     )
 
 
