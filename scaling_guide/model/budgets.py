@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from scaling_guide.model.record import Duration, Id, Record, Text
+from scaling_guide.model.record import Duration, Id, Record, Text, TierName
 from scaling_guide.model.sources import Citation
 from scaling_guide.model.units import Scalar, Unit
 
 
 class Term(Record):
-    """One operand of a budget: a documented fact, or a figure with its own source."""
+    """One operand of a budget: a documented fact, or a figure with its own source, of all tiers or each."""
 
     fact: Id | None = None
-    value: Scalar = None
+    value: Scalar | dict[TierName, Scalar] = None
     unit: Unit = Unit.COUNT
     source: Citation | None = None
 

@@ -201,8 +201,7 @@ class SupabaseTarget(_Target):
 
 
 Target = Annotated[
-    SupabaseTarget
-    | AppTarget
+    AppTarget
     | NginxTarget
     | HaproxyTarget
     | RedisTarget
@@ -210,7 +209,8 @@ Target = Annotated[
     | MemcachedTarget
     | PostgresTarget
     | PgbouncerTarget
-    | LinuxTarget,
+    | LinuxTarget
+    | SupabaseTarget,
     Field(discriminator="system"),
 ]
 LoadBalancer = NginxTarget | HaproxyTarget

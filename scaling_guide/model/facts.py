@@ -91,11 +91,11 @@ class Fact(Record):
 
     def value(self, tier: TierName) -> Any:
         """The documented value for `tier`, as written. Raises KeyError where the tier has none."""
-        return _for_tier(self.expect[self.operator], tier)
+        return for_tier(self.expect[self.operator], tier)
 
     def used(self, tier: TierName) -> Any:
         """The value that config files take for `tier`, as written. Raises KeyError as `value` does."""
-        return self.value(tier) if self.use is None else _for_tier(self.use, tier)
+        return self.value(tier) if self.use is None else for_tier(self.use, tier)
 
     def targets(self, environment: Environment) -> tuple[Target, ...]:
         """What the fact is asked of in `environment`: the targets of the systems and roles it speaks of."""
@@ -134,7 +134,8 @@ def is_tiered(written: Any) -> bool:
     return isinstance(written, dict) and set(written) <= set(TIERS)
 
 
-def _for_tier(written: Any, tier: TierName) -> Any:
+def for_tier(written: Any, tier: TierName) -> Any:
+    """What is written for `tier`, which may be the same for all. Raises KeyError where the tier has none."""
     return written[tier] if is_tiered(written) else written
 
 

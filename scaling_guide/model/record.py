@@ -90,3 +90,4 @@ class Probe(StrEnum):
     SOCKETS = "sockets"
     FRONTEND = "frontend"
     API = "api"
+    LATENCY = "latency"

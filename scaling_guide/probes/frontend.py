@@ -144,8 +144,9 @@ async def _speaks_http2(site: str, target: LoadBalancer, context: ssl.SSLContext
 class Page(HTMLParser):
     """What the HTML of a page asks a browser to fetch at once.
 
-    `files` are paths of the site with their kind, `elsewhere` what other hosts are asked for. `blocking` scripts stop the page until
-    they have run, `unsized` images move it when they arrive, `first` images are to come before the others.
+    `files` are paths of the site with their kind, `elsewhere` what other hosts are asked for. `blocking`
+    scripts stop the page until they have run, `unsized` images move it when they arrive, `first` images are
+    to come before the others.
     """
 
     def __init__(self, site: str, path: str) -> None:

@@ -56,7 +56,7 @@ def probe(environment: Environment, target: LoadBalancer, deadline: float) -> Fo
 def known(
     target: LoadBalancer, ends: float, looking: Callable[[ssl.SSLContext], Coroutine[Any, Any, Found]]
 ) -> Found:
-    """What `looking` finds until `ends`, of a server that is known in one of the two ways. Raises as `probe`."""
+    """What `looking` finds until `ends`, of a server that is known as `probe` says. Raises as that does."""
 
     def look(context: ssl.SSLContext) -> Found:
         return asyncio.run(_bounded(looking(context), ends))

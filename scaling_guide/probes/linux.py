@@ -23,6 +23,7 @@ SYSCTLS = (
     *("net.ipv4.tcp_mtu_probing", "net.ipv4.tcp_abort_on_overflow", "net.netfilter.nf_conntrack_max"),
     *("fs.file-max", "vm.swappiness", "vm.overcommit_memory"),
 )
+RESOURCES = ("cpu", "memory", "io")
 _SECONDS = frozenset({"net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl"})
 _PORTS = "net.ipv4.ip_local_port_range"
 
@@ -86,12 +87,13 @@ def _questions(target: LinuxTarget) -> dict[str, str]:
         [f"{group}/{name}" for name in (*_V2, "memory.events", "cpu.stat")]
         + [name.format(group) for name in (*_V1, "memory/{}/memory.oom_control", "cpu/{}/cpu.stat")]
     )
+    pressure = " ".join(f"pressure/{resource}" for resource in RESOURCES)
     proc, sys = shlex.quote(target.proc), shlex.quote(target.sys)
     return {
         "release": f"cat {proc}/sys/kernel/osrelease",
         "config": f"cat {config}",
         # -s: what a kernel does not have is left out, and its check says that it is absent
-        "files": f"cd {proc} && grep -sH '' {names} {others} pressure/cpu pressure/memory pressure/io {written}",
+        "files": f"cd {proc} && grep -sH '' {names} {others} {pressure} {written}",
         "huge pages": f"cat {sys}/kernel/mm/transparent_hugepage/enabled",
         "group": f"cd {sys}/fs/cgroup && grep -sH '' {groups}",
     }
@@ -130,7 +132,7 @@ def _not_in_force(config: transport.Output, running: Mapping[str, str]) -> str:
 def _pressure(files: Mapping[str, list[str]]) -> dict[str, str]:
     """The share of time in which some or all tasks waited, by resource and length of the average."""
     values = {}
-    for resource in ("cpu", "memory", "io"):
+    for resource in RESOURCES:
         for line in files.get(f"pressure/{resource}", ()):
             kind, *fields = line.split()
             for name, _, percent in (field.partition("=") for field in fields):

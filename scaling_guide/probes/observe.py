@@ -25,6 +25,7 @@ from scaling_guide.probes import (
     haproxy,
     host,
     http,
+    latency,
     linux,
     memcached,
     nginx,
@@ -76,6 +77,7 @@ PROBES: Mapping[Probe, Look] = {
     Probe.SOCKETS: sockets.probe,
     Probe.FRONTEND: frontend.probe,
     Probe.API: api.probe,
+    Probe.LATENCY: latency.probe,
 }
 
 REQUESTS: Mapping[Probe, int] = {
@@ -87,6 +89,7 @@ REQUESTS: Mapping[Probe, int] = {
     Probe.SUPABASE_ADVISORS: supabase.ADVISOR_REQUESTS,
     Probe.FRONTEND: frontend.PAGE_REQUESTS,
     Probe.API: api.REQUESTS,
+    Probe.LATENCY: latency.REQUESTS,
 }
 """How many ordinary requests one look sends, a few more where servers are chosen by chance."""
 
@@ -378,9 +381,11 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
     },
     Probe.API: {
         "": f"{_CURL}{{api}} -D - -o /dev/null",
-        "read": f"for n in $(seq {api.READS}); do {_CURL}{{api}} -o /dev/null "
-        "-w '%{{time_total}}\\n'; done | sort -n",
         "list": f"{_CURL}'{{api}}?limit={api.LARGE}'",
+    },
+    Probe.LATENCY: {
+        "": f"for n in $(seq {latency.REQUESTS}); do curl -s http://{{address}}:{{http}}{{api}} "
+        "-o /dev/null -w '%{{time_total}}\\n'; done | sort -n",
     },
     Probe.SUPABASE: supabase.LOOK,
     Probe.SUPABASE_ADVISORS: supabase.LOOK_ADVISORS,

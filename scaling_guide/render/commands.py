@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,10 @@ from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
     LoadBalancer,
+    MemcachedTarget,
     NginxTarget,
+    RedisTarget,
+    SentinelTarget,
     SupabaseTarget,
     Target,
 )
@@ -132,6 +135,9 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
         "documented": documented,
         "command": _commands(environment),
         "backends": BACKENDS,
+        "as_checker": partial(_redis_cli, "user", "password_file"),
+        "as_operator": partial(_redis_cli, "operator", "operator_password_file"),
+        "memcached": _memcached,
     }
     if target is not None:
         context["target"] = target
@@ -142,6 +148,20 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
     if isinstance(target, HaproxyTarget):
         context |= _haproxy(target, found.server) | _certificate(target, found)
     return _jinja().from_string(template).render(context).strip()
+
+
+def _redis_cli(user: str, password_file: str, target: RedisTarget | SentinelTarget) -> str:
+    """The client of Redis as one of its users, to be followed by a command; it fails where Redis answers no."""
+    name, file = getattr(target, user), shlex.quote(getattr(target, password_file))
+    # in the environment, since the arguments of a process can be seen by everybody
+    login = f'REDISCLI_AUTH="$(cat {file})" redis-cli --no-auth-warning -e'
+    return f"{login} -h {target.address} -p {target.port} --user {shlex.quote(name)}"
+
+
+def _memcached(target: MemcachedTarget, command: str) -> str:
+    """One command for Memcached, and its answer without carriage returns."""
+    address = f"TCP:{target.address}:{target.port}"
+    return f"printf '{command}\\r\\nquit\\r\\n' | socat -t 2 - {address} | tr -d '\\r'"
 
 
 def _commands(environment: Environment) -> Callable[..., str]:

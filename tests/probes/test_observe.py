@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.model.environments import Environment, HaproxyTarget
+from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget
 from scaling_guide.model.record import Probe
+from scaling_guide.model.rules.facts import PROBE_SYSTEMS
 from scaling_guide.probes import observe as module
 from scaling_guide.probes.observation import (
     CannotObserve,
@@ -326,11 +327,11 @@ def test_every_command_by_hand_can_be_typed(root: Path, probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("probe", Probe)
-def test_every_template_by_hand_is_complete(probe: Probe) -> None:
-    haproxy = servers.haproxy_target()
-    nginx = servers.nginx_target(trust=Path("/etc/a ca.pem"))
-    environment = servers.environment(haproxy=haproxy, nginx=nginx, app_1=servers.app_target(1))
-    target = {"haproxy": haproxy, "app": environment.targets["app-1"]}.get(probe.split("_")[0], nginx)
+def test_every_template_by_hand_is_complete(root: Path, probe: Probe) -> None:
+    environment = documented.environment(root)
+    target = environment.of(*PROBE_SYSTEMS[probe])[0]
+    if isinstance(target, NginxTarget | HaproxyTarget):
+        target = target.model_copy(update={"trust": "/etc/a ca.pem"})
     commands = [by_hand(probe, environment, target, f"{first or 'other'} > value") for first in LOOK[probe]]
     subprocess.run(["sh", "-n", "-c", "\n".join(commands)], check=True)
 

@@ -30,7 +30,7 @@ class Regression:
 
 
 REGRESSIONS = {
-    "slow": Regression(seconds=0.06),
+    "slow": Regression(seconds=0.055),
     "slow-tail": Regression(seconds=0.3, each=10),
     "failing": Regression(failing=True, each=10),
     "unbounded": Regression(bounded=False),
@@ -49,7 +49,8 @@ class Items:
 
     async def items(self, request: Request) -> Response:
         """At most `limit` rows after `after`, with the cursor of the next page, and what it took."""
-        change = REGRESSIONS.get(request.path_params.get("regression", ""), AS_INTENDED)
+        named = request.path_params.get("regression", self._limits.regression)
+        change = REGRESSIONS.get(named, AS_INTENDED)
         default = self._limits.page_default if change.default else self._limits.page_most
         try:
             after = int(request.query_params.get("after", 0))

@@ -14,7 +14,7 @@ from scaling_guide.model.units import Unit, meaning
 class Limits:
     """The settings of the file, durations in seconds.
 
-    The file has a line `APP_KEEP_ALIVE=75s` for each; the last three have defaults, and other values than
+    The file has a line `APP_KEEP_ALIVE=75s` for each; the last four have defaults, and other values than
     those are faults that a lab can put in. Those of the cache may be missing where there is none, and those
     of a page of the list, in rows.
     """
@@ -32,6 +32,7 @@ class Limits:
     version: str = ""
     liveness_status: int = 200
     health_cache_control: str = "no-store"
+    regression: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,16 @@ class Bench:
         """Make the target run `texts`. Raises DidNotLand when it refuses them."""
         if texts == self.current:
             return
+        async with self._undisturbed():
+            await self._put(texts)
+
+    def _undisturbed(self) -> AbstractAsyncContextManager[None]:
+        """Keep the watchers of the target from acting while it is started, perhaps in vain."""
+        if isinstance(self.target, RedisTarget) and self.target.role != redis.CACHE:
+            return redis.without_failover(self.environment)
+        return nullcontext()
+
+    async def _put(self, texts: Mapping[str, str]) -> None:
         before = self.current
         files.write(self.directory, texts)
         try:

@@ -14,7 +14,8 @@ from scaling_guide.lab.proof.faults import run_faults
 from scaling_guide.lab.proof.matrix import Deletion, Kill, Proof, judged
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.model.environments import Environment
+from scaling_guide.lab.servers.redis import CACHE
+from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.verify.check import Check
@@ -40,10 +41,7 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
     begun, started = time.monotonic(), now()
     checks = select(guide, environment, Selection())
     _demand_health(environment, checks)
-    lanes = [
-        [Bench(guide, environment, target, lab) for system in systems for target in environment.of(system)]
-        for systems in _LANES
-    ]
+    lanes = [[Bench(guide, environment, target, lab) for target in lane] for lane in _lanes(environment)]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
     every = (*chain.from_iterable(lanes), *apps)
     try:
@@ -70,6 +68,14 @@ def _demand_health(environment: Environment, checks: Sequence[Check]) -> None:
             f"{row.id}@{row.target} {row.outcome}" for row in run.results if row.outcome is not Outcome.PASS
         ]
         raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
+
+
+def _lanes(environment: Environment) -> list[list[Target]]:
+    lanes = [[target for system in systems for target in environment.of(system)] for systems in _LANES]
+    # a cache stands alone, whatever else its system is used for
+    caches = [target for lane in lanes for target in lane if target.role == CACHE]
+    shared = [[target for target in lane if target not in caches] for lane in lanes]
+    return [*([target] for target in caches), *shared]
 
 
 async def _lane(benches: Sequence[Bench], progress: Progress) -> tuple[list[Kill], list[Deletion]]:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import redis
@@ -17,7 +18,9 @@ from scaling_guide.model.environments import Environment, RedisTarget, SentinelT
 from scaling_guide.model.record import System
 
 ANSWER_SECONDS = 1.0
-SETTLE_SECONDS = 30.0
+START_SECONDS = 12.0
+SETTLE_SECONDS = 20.0
+LONG_MILLISECONDS = 600_000
 WARM_SECONDS = 0.1
 CACHE = "cache"
 
@@ -45,6 +48,7 @@ def server(lab: Lab, target: RedisTarget, render: Render, needs: tuple[str, ...]
         user=user,
         prepare=prepare,
         ready=ready,
+        start_seconds=START_SECONDS,
     )
 
 
@@ -90,6 +94,26 @@ def operator(target: Target) -> redis.Redis:
         decode_responses=True,
         protocol=2,
     )
+
+
+@asynccontextmanager
+async def without_failover(environment: Environment) -> AsyncIterator[None]:
+    """Sentinels that wait for long, while servers are down for longer than in real life they may be."""
+    sentinels = [each for each in environment.of(System.SENTINEL) if isinstance(each, SentinelTarget)]
+    before = {each.id: _patience(each, LONG_MILLISECONDS) for each in sentinels}
+    try:
+        yield
+    finally:
+        for each in sentinels:
+            _patience(each, before[each.id])
+
+
+def _patience(target: SentinelTarget, milliseconds: int) -> int:
+    """Set how long this Sentinel waits until a node counts as down. Returns how long it was until now."""
+    with operator(target) as connection:
+        before: int = connection.sentinel_master(target.service)["down-after-milliseconds"]
+        connection.sentinel_set(target.service, "down-after-milliseconds", milliseconds)
+    return before
 
 
 async def settled(environment: Environment, target: Target) -> None:

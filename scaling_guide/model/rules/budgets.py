@@ -8,6 +8,7 @@ from itertools import pairwise
 from simpleeval import InvalidExpression, SimpleEval
 
 from scaling_guide.model.budgets import Budget
+from scaling_guide.model.facts import for_tier
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import TIERS, TierName
@@ -77,7 +78,8 @@ def budget_terms(guide: Guide, budget: Budget, tier: TierName) -> dict[str, floa
         if term.fact is not None and term.fact not in guide.facts:
             raise ValueError(f"{term.fact} is no fact")
         fact = guide.facts[term.fact] if term.fact else None
-        terms[name] = meaning(fact.used(tier), fact.unit) if fact else meaning(term.value, term.unit)
+        written, unit = (fact.used(tier), fact.unit) if fact else (for_tier(term.value, tier), term.unit)
+        terms[name] = meaning(written, unit)
         if not isinstance(terms[name], int | float):
             raise ValueError(f"`{terms[name]}` is no number: {name} needs a unit")
     return terms

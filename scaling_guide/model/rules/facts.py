@@ -44,6 +44,7 @@ PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
     Probe.SOCKETS: (System.NGINX, System.HAPROXY),
     Probe.FRONTEND: (System.NGINX, System.HAPROXY),
     Probe.API: (System.NGINX, System.HAPROXY),
+    Probe.LATENCY: (System.APP,),
 }
 
 # found values that a check must never take for an answer

@@ -101,6 +101,12 @@ def test_the_limits_in_force_are_told(client: httpx.Client) -> None:
         "drain": "0.2s",
         "shutdown": "5s",
         "request_timeout": "0.1s",
+        "cache_ttl": "3600s",
+        "cache_jitter": "10%",
+        "cache_lock": "5s",
+        "cache_timeout": "100ms",
+        "page_default": 20,
+        "page_most": 100,
     }
 
 

@@ -421,7 +421,9 @@ async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
     await bench.put(bench.rendered({"memcached-connections": 200}))
     with ExitStack() as held:
         for _ in range(300):
-            held.enter_context(socket.create_connection((target.address, target.port), timeout=2))
+            last = held.enter_context(socket.create_connection((target.address, target.port), timeout=2))
+        # the one for whom there is no room is told so
+        last.recv(100)
     yield "300 connections, room for 200"
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from scaling_guide.lab import files, host
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.mutations.application import app_fault
 from scaling_guide.lab.proof.mutations.forms import Applied, Table, behind_its_back, edited, without
 from scaling_guide.model.environments import LinuxTarget
 from scaling_guide.model.record import System
 
-N, H, L = System.NGINX, System.HAPROXY, System.LINUX
+N, H, A, L = System.NGINX, System.HAPROXY, System.APP, System.LINUX
 
 # a line of HAProxy's frontend before which any rule may stand
 _RULE = "use_backend app_sticky"
@@ -109,9 +110,6 @@ _PAGE = {
     "files-not-kept": "unkept",
 }
 _LIST = {
-    "api-slow": "slow",
-    "api-slow-tail": "slow-tail",
-    "api-failing": "failing",
     "api-whole-list": "whole-list",
     "api-unbounded": "unbounded",
     "api-endless": "endless",
@@ -143,6 +141,9 @@ MUTATIONS: Table = {
     **{(name, L): kernel(*change) for name, change in _KERNEL.items()},
     **regressions("/", _PAGE),
     **regressions("/api/items", _LIST),
+    ("api-slow", A): app_fault("APP_REGRESSION=slow"),
+    ("api-slow-tail", A): app_fault("APP_REGRESSION=slow-tail"),
+    ("api-failing", A): app_fault("APP_REGRESSION=failing"),
     **answered("etag-lost", "proxy_hide_header ETag;", "http-after-response del-header ETag"),
     **answered(
         "server-timing-lost",
