@@ -2,6 +2,7 @@
 
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,10 +91,11 @@ def _in_turn(case: Case, rounds: int) -> tuple[float, float]:
 
 
 def _each_by_hand(environment: Environment, checks: tuple[Check, ...]) -> None:
-    for check in checks:
-        setting = check.fact.claim(environment).setting
-        command = by_hand(check.fact.probe, environment, check.target, setting)
-        subprocess.run(["sh", "-c", command], capture_output=True, timeout=10, check=False)
+    with tempfile.TemporaryDirectory() as scratch:  # some commands keep a cookie file
+        for check in checks:
+            setting = check.fact.claim(environment).setting
+            command = by_hand(check.fact.probe, environment, check.target, setting)
+            subprocess.run(["sh", "-c", command], capture_output=True, timeout=10, check=False, cwd=scratch)
 
 
 def _safe_load(guide: Guide) -> None:

@@ -151,7 +151,7 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
 
 
 def _redis_cli(user: str, password_file: str, target: RedisTarget | SentinelTarget) -> str:
-    """The client of Redis as one of its users, to be followed by a command; it fails where Redis answers no."""
+    """The client of Redis as one of its users, for a command; it fails where Redis answers no."""
     name, file = getattr(target, user), shlex.quote(getattr(target, password_file))
     # in the environment, since the arguments of a process can be seen by everybody
     login = f'REDISCLI_AUTH="$(cat {file})" redis-cli --no-auth-warning -e'

@@ -106,8 +106,8 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         setting=claim.setting,
         label=fact.label,
         expected=claim.expectation.words(),
-        found=judgement.found,
-        message=judgement.message,
+        found=None if judgement.found is None else _printable(judgement.found),
+        message=_printable(judgement.message),
         page=fact.page,
         source={"file": str(at.path), "line": at.line},
         reproduce=by_hand(fact.probe, check.environment, check.target, claim.setting),
@@ -116,6 +116,11 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         attempts=len(attempts),
         seconds=round(sum(result.seconds for result in attempts), 4),
     )
+
+
+def _printable(text: str) -> str:
+    """`text` with control characters written out: no server may break a report or a terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _judge_one(check: Check, result: Result) -> _Judgement:

@@ -53,6 +53,18 @@ def test_junit_names_file_and_line_and_tells_errors_from_failures(run):
     assert unseen.find("error").get("type") == "timeout"
 
 
+def test_what_a_server_that_lies_sends_breaks_no_report(environment, found, tmp_path):
+    check = Check(make_fact(expect={"equals": "on"}, unit="text"), environment.targets["lb"], environment)
+    garbage = "\x00\x01SSH-2.0\x1b[31m \udcff \ufffe"
+    lied = Run("place", "medium", "", "", (judge(check, [found(garbage)], TODAY),))
+    reports.write(lied, tmp_path)
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    shown = r"\x00\x01SSH-2.0\x1b[31m \udcff \ufffe"
+    assert f"is {shown}, expected" in suite.find("testcase/failure").get("message")
+    assert f"| {shown} |" in (tmp_path / "summary.md").read_text()
+    assert json.loads((tmp_path / "results.json").read_text())["checks"][0]["found"] == shown
+
+
 def test_the_summary_lists_everything_that_did_not_pass(run):
     text = reports.summary_md(run)
     assert "`drifted`" in text

@@ -213,6 +213,7 @@ HAPROXY = """\
 # a comment
 global
     # another
+    #tight
     maxconn 10
 
 defaults
