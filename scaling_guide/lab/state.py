@@ -59,7 +59,7 @@ def read(environment: Environment, lab: Lab) -> State:
     """The state of every server of the lab."""
     values: dict[str, str] = {}
     versions: dict[str, str] = {}
-    needs = [(_SET[target.system][0], target.id) for target in environment.targets.values()]
+    needs = [(_SET[each.system][0], each.id) for each in environment.targets.values() if each.system in _SET]
     for (_, name), result in observe(environment, needs).items():
         target = environment.targets[name]
         for path, digest in _files(lab.directory(name)).items():

@@ -126,8 +126,9 @@ def _guarded(connection: Connection, ends: float, late: threading.Event) -> Iter
 
 
 def _reason(target: PostgresTarget | PgbouncerTarget, error: psycopg.Error, late: bool) -> CannotObserve:
+    # further lines are hints and places
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    message = f"{target.id}: {said[-1] if said else type(error).__name__}"
+    message = f"{target.id}: {said[0] if said else type(error).__name__}"
     if late or isinstance(error, errors.QueryCanceled | errors.ConnectionTimeout):
         return Timeout(f"{target.id}: no complete answer before the deadline")
     if _FULL.search(str(error)):

@@ -22,9 +22,11 @@ from scaling_guide.model.environments import PgbouncerTarget
 ADMINISTRATOR = "pgbouncer_admin"
 LIMITS = "limits.conf"
 ANSWER_SECONDS = 2
-START_SECONDS = 10.0
+START_SECONDS = 15.0
 RELOAD_SECONDS = 0.5
 
+# its value is told in octal, its default in decimal
+_SHOWN_OTHERWISE = "unix_socket_mode"
 # systemd reads the limit from its drop-in; here the shell does
 _LIMITED = f'exec prlimit --nofile="$(sed -n s/^LimitNOFILE=//p {LIMITS})" -- "$@"'
 
@@ -129,7 +131,7 @@ def _pending(lab: Lab, target: PgbouncerTarget, pid: int) -> frozenset[str]:
     pending = {
         name
         for name, (value, default) in settings(lab, target).items()
-        if value != wanted.get(name, value if default is None else default)
+        if name != _SHOWN_OTHERWISE and value != wanted.get(name, value if default is None else default)
     }
     limit = re.search(r"^LimitNOFILE=(\d+)$", (Path(target.directory) / LIMITS).read_text(), re.MULTILINE)
     allowed = re.search(r"^Max open files +(\d+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
