@@ -8,7 +8,7 @@ from markupsafe import Markup
 from macros.context import Context
 from macros.escape import fill
 from scaling_guide.capacity.supabase import Kind, Seen, Step, Usage, bill, larger, next_step
-from scaling_guide.model.plans import SupabasePlans
+from scaling_guide.model.plans import Compute, SupabasePlans
 from scaling_guide.probes.supabase import SCOPES
 
 WORDS: Mapping[Kind, str] = {
@@ -20,6 +20,10 @@ WORDS: Mapping[Kind, str] = {
     Kind.COMPUTE: "Next step: compute size {compute}.",
     Kind.BEYOND: "Beyond what is sold at a listed price: shard, or ask Supabase.",
 }
+_TITLES = (
+    *("A month", "Next size adds", "A replica adds", "CPUs", "Memory, GB", "Connections", "Pooler clients"),
+    *("Replication slots", "IOPS, lasting", "Database up to, GB"),
+)
 # what the page computes for a reader without scripts, and the calculator begins with
 EXAMPLE_USAGE = Usage("pro", "ci_small", disk_gb=40, metered={"egress": 180, "users": 30_000})
 EXAMPLE_SEEN = Seen(database_gb=22, disk_used=0.55, cpu=0.78, connections=0.45, reads=0.6, tuned=True)
@@ -33,8 +37,23 @@ def plans(site: Context) -> str:
 def sizes(site: Context) -> str:
     """The compute sizes with their limits, and what the next size and a replica add to the bill."""
     sold = _sold(site)
-    rows = [(size, *_steps_from(sold, name)) for name, size in sold.compute.items()]
-    return fill("supabase/sizes", site=site, sold=sold, rows=rows, dollars=dollars)
+    rows = [(size, _figures(sold, name, size)) for name, size in sold.compute.items()]
+    return fill("supabase/sizes", site=site, sold=sold, rows=rows, titles=_TITLES)
+
+
+def _figures(sold: SupabasePlans, name: str, size: Compute) -> tuple[str, ...]:
+    """A row of the table of sizes, in the order of its titles."""
+    bigger, beside = _steps_from(sold, name)
+    shared = "shared" if not size.cpus else f"{size.cpus}" if size.dedicated else f"{size.cpus} shared"
+    return (
+        f"${size.monthly:,.0f}",
+        "ask" if bigger is None else dollars(bigger),
+        "none" if beside is None else dollars(beside),
+        shared,
+        *(f"{figure:,g}" for figure in (size.memory_gb, size.connections, size.pooler_clients)),
+        *(f"{figure:,}" for figure in (size.slots, size.iops)),
+        f"{size.database_gb:,g}",
+    )
 
 
 def rules(site: Context) -> str:

@@ -67,7 +67,9 @@
     const name = names.slice(names.indexOf(usage.plan) + 1).find(each => !lacking(sold, each, usage, seen).length)
     if (name === undefined) return { kind: "beyond", to: usage, reasons, monthly: null }
     const priced = Object.keys(sold.compute).filter(size => sold.compute[size].monthly > 0)
-    const size = priced.includes(usage.compute) ? usage.compute : priced[0]
+    // without a price there is one size only, and it is not to be had in another plan
+    const kept = sold.plans[usage.plan].monthly !== 0 && priced.includes(usage.compute)
+    const size = kept ? usage.compute : priced[0]
     return step(sold, "plan", usage, { ...usage, plan: name, compute: size }, reasons)
   }
 

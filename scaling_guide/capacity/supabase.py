@@ -144,7 +144,9 @@ def _another_plan(sold: SupabasePlans, usage: Usage, seen: Seen, lacking: tuple[
     for name in names[names.index(usage.plan) + 1 :]:
         if not _lacking(sold, name, usage, seen):
             priced = [size for size, each in sold.compute.items() if each.monthly]
-            compute = usage.compute if usage.compute in priced else priced[0]
+            # without a price there is one size only, and it is not to be had in another plan
+            kept = sold.plans[usage.plan].monthly != 0 and usage.compute in priced
+            compute = usage.compute if kept else priced[0]
             return _step(sold, Kind.PLAN, usage, replace(usage, plan=name, compute=compute), lacking)
     return Step(Kind.BEYOND, usage, lacking, None)
 
