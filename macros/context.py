@@ -20,8 +20,8 @@ from scaling_guide.render.site import ALERTS, SHOWN
 
 _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application",
             System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached",
-            System.SUPABASE: "Supabase", System.POSTGRES: "PostgreSQL",
-            System.PGBOUNCER: "PgBouncer"}  # fmt: skip
+            System.SUPABASE: "Supabase", System.POSTGRES: "PostgreSQL", System.PGBOUNCER: "PgBouncer",
+            System.LINUX: "Linux"}  # fmt: skip
 
 
 @dataclass(frozen=True)

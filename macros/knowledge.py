@@ -11,7 +11,7 @@ from scaling_guide.render.reports import kill_matrix, latest_run
 
 Stamp = tuple[tuple[str, int, int], ...]
 # the pages show no address of the lab, so its variables may stay what they are called
-_VARIABLES = {name: f"${{{name}}}" for name in ("net", "root", "repo")}
+_VARIABLES = {name: f"${{{name}}}" for name in ("net", "root", "repo", "user")}
 _kept: dict[tuple[Path, Path], tuple[Stamp, Known]] = {}
 
 
