@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymemcache import Client
-from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
+from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError, MemcacheUnknownCommandError
 
 from scaling_guide.model.environments import Environment, MemcachedTarget
 from scaling_guide.probes import staleness
 from scaling_guide.probes.observation import Found, Malformed, Timeout, Unreachable
 from scaling_guide.probes.transport import ask
 
-_FULL = "Too many open connections"
 _SETTINGS = ("inter", "tcpport", "udpport", "maxconns", "num_threads", "item_size_max", "tcp_backlog",
              "flush_enabled", "dump_enabled", "idle_timeout", "evictions")  # fmt: skip
 _STATS = ("curr_connections", "rejected_connections", "listen_disabled_num", "evictions", "curr_items",
@@ -60,9 +59,10 @@ def _stats(target: MemcachedTarget, deadline: float) -> tuple[Mapping[str, str],
         raise Unreachable(f"{name} closed the connection") from None
     except OSError as error:
         raise Unreachable(f"{name}: {error.strerror or error}") from None
+    except MemcacheUnknownCommandError:
+        # all that is left of `ERROR Too many open connections`
+        raise Unreachable(f"{name} answers ERROR to everything: no connection is left") from None
     except (MemcacheError, ValueError, IndexError) as error:
-        if _FULL in str(error):
-            raise Unreachable(f"{name} has no connection left: {_FULL}") from None
         raise Malformed(f"{name} does not speak Memcached's protocol: {str(error)[:80]}") from None
     finally:
         asked.close()

@@ -145,8 +145,7 @@ def _client(target: Target, deadline: float, user: str | None, secret: str | Non
         decode_responses=True,
         # of the third protocol and of CLIENT SETINFO the checker's user knows nothing
         protocol=2,
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
         retry=Retry(NoBackoff(), 0),
     )
     # answers as they were given: what the library makes of them changes with its version

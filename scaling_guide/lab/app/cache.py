@@ -158,7 +158,7 @@ class Sessions:
 
 
 # the third protocol and CLIENT SETINFO are not for a user with few rights
-_QUIET: dict[str, Any] = {"lib_name": None, "lib_version": None}
+_QUIET: dict[str, Any] = {"driver_info": None}
 
 
 def _client(address: str, places: Places, habits: Habits) -> Redis:
