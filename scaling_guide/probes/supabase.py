@@ -238,7 +238,7 @@ def _sold(target: SupabaseTarget, answers: Mapping[str, Any]) -> dict[str, Any]:
         "addons > ipv4": chosen.get("ipv4", NONE),
         "postgres > max_connections": NOT_OVERRIDDEN if limit is None else limit,
         "pooler > default pool size": pool.default_pool_size,
-        "pooler > max clients": pool.max_client_conn,
+        "pooler > max clients": NOT_OVERRIDDEN if pool.max_client_conn is None else pool.max_client_conn,
         "pooler > pool mode": pool.pool_mode,
     }
 

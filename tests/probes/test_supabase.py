@@ -213,6 +213,22 @@ def test_a_state_is_a_value_and_no_failure(stand_in: StandIn, status: str) -> No
     assert stand_in.look()["project > status"] == status
 
 
+@pytest.mark.parametrize("pitr", ["on", "off"])
+def test_the_newest_backup_is_a_snapshot_with_recovery_and_a_daily_one_without(
+    stand_in: StandIn, pitr: str
+) -> None:
+    stand_in.says(pitr=pitr, age="30h")
+    age = float(str(stand_in.look()["backups > newest > age"]).removesuffix("s"))
+    assert 30 * 3600 <= age <= 30 * 3600 + 5
+
+
+def test_a_pooler_left_alone_has_no_size_to_hold_against_anything(stand_in: StandIn) -> None:
+    stand_in.says(default_pool_size="null", max_client_conn="null")
+    values = stand_in.look()
+    assert values["pooler > default pool size"] is None
+    assert values["pooler > max clients"] == "not overridden"
+
+
 # ------------------------------------------------------------------------------------------------ token
 
 

@@ -127,15 +127,16 @@ def health(project: Project, wanted: list[str]) -> Any:
 
 
 def backups(project: Project) -> Any:
+    """With point-in-time recovery there are no daily backups, only the dates of the snapshots."""
     made = _now() - timedelta(milliseconds=meaning(project["backup"]["age"], Unit.DURATION))
+    daily = {"id": 1, "is_physical_backup": False, "status": "COMPLETED", "inserted_at": made.isoformat()}
+    pitr = _on(project["backup"]["pitr"])
     return {
         "region": REGION,
         "walg_enabled": True,
-        "pitr_enabled": _on(project["backup"]["pitr"]),
-        "backups": [
-            {"id": 1, "is_physical_backup": True, "status": "COMPLETED", "inserted_at": made.isoformat()}
-        ],
-        "physical_backup_data": {},
+        "pitr_enabled": pitr,
+        "backups": [] if pitr else [daily],
+        "physical_backup_data": {"latest_physical_backup_date_unix": int(made.timestamp())} if pitr else {},
     }
 
 
