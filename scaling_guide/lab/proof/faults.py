@@ -16,6 +16,8 @@ from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
+    RedisTarget,
+    SentinelTarget,
     SupabaseTarget,
     Target,
 )
@@ -33,11 +35,13 @@ _SQL = frozenset(
         *(Probe.POSTGRES_REPLICATION, Probe.POSTGRES_HEALTH, Probe.PGBOUNCER_CONSOLE),
     }
 )
-_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL})
+_CACHES = frozenset({Probe.REDIS, Probe.REDIS_CONFIG, Probe.SENTINEL, Probe.MEMCACHED})
+_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL, *_CACHES})
 _FILES = frozenset(
     {
         *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST),
         *(Probe.POSTGRES_FILES, Probe.PGBOUNCER_CONSOLE, Probe.PGBOUNCER_PROCESS),
+        *(Probe.REDIS_CONFIG, Probe.MEMCACHED),
     }
 )
 _SOCKETS = frozenset({Probe.HAPROXY_RUNTIME, Probe.HAPROXY_CONFIG})
@@ -128,6 +132,8 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
         ("no such host", _replaced(host="docker://no-such-container"), _FILES),
         ("ssh refused", _replaced(host="ssh://127.0.0.1:1"), _FILES),
     ]
+    if isinstance(target, RedisTarget | SentinelTarget):
+        faults += [("password file gone", _replaced(password_file="/nonexistent"), _CACHES)]
     if isinstance(target, SupabaseTarget):
         faults += [("token gone", _replaced(token_file="/nonexistent.token"), _API)]
         faults += [(name, _liar(handler), _API) for name, handler in REFUSALS.items()]
