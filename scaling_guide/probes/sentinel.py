@@ -26,9 +26,10 @@ def probe(environment: Environment, target: SentinelTarget, deadline: float) -> 
     """
     service = target.service
     with session(target, deadline) as asked:
-        text, user, master, replicas, others = asked.need(
+        text, user, users, master, replicas, others = asked.need(
             ("INFO",),
             ("ACL", "WHOAMI"),
+            ("ACL", "USERS"),
             ("SENTINEL", "MASTER", service),
             ("SENTINEL", "REPLICAS", service),
             ("SENTINEL", "SENTINELS", service),
@@ -36,6 +37,7 @@ def probe(environment: Environment, target: SentinelTarget, deadline: float) -> 
         (quorum,) = asked.ask(("SENTINEL", "CKQUORUM", service))
         values: dict[str, Any] = {
             "acl > user": user,
+            "acl > users": users,
             "acl > checker may": may(asked, target.user, _FORBIDDEN),
             "without password > answer": without_password(target, max(0.1, asked.left())),
         }

@@ -21,9 +21,7 @@ PASSWORD = "a-password-of-the-tests"
 START_SECONDS = 10.0
 RULES = "resetchannels -@all +ping +info +acl|whoami +acl|users +acl|dryrun"
 CACHE_RULES = f"%R~cache:* {RULES} +config|get +randomkey +pttl"
-SENTINEL_RULES = (
-    f"{RULES} +sentinel|master +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum -acl|users"
-)
+SENTINEL_RULES = f"{RULES} +sentinel|master +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum"
 
 
 @dataclass(frozen=True)

@@ -448,6 +448,7 @@ MUTATIONS: Table = {
     ("redis-checker-powerful", R): acl("checker", "+@all", "~*"),
     ("redis-checker-powerful", S): acl("checker", "+@all"),
     ("redis-user-unknown", R): acl("intruder", "on", "nopass", "+@all", "~*"),
+    ("redis-user-unknown", S): acl("intruder", "on", "nopass", "+@all"),
     ("redis-directory-open", R): directory_open,
     ("redis-replication-user-missing", R): file_lacks("masteruser"),
     ("redis-replication-password-missing", R): file_lacks("include"),
