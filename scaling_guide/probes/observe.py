@@ -375,17 +375,16 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
     Probe.SOCKETS: {"": "ss -ltn src {address}"},
     Probe.FRONTEND: {
         "": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip'",
-        "page": f"{_CURL}{{page}} -D - -o /dev/null -H 'Accept-Encoding: gzip' "
-        "-w 'bytes: %{{size_download}}'",
-        "http/2": f"{_CURL}{{page}} --http2 -o /dev/null -w '%{{{{http_version}}}}'",
+        "page": f"{_CURL}{{page}} -H 'Accept-Encoding: gzip' -D - -o /dev/null; "
+        f"{_CURL}{{page}} -H 'Accept-Encoding: gzip' | wc -c",
+        "http/2": f"{_CURL}{{page}} --http2 -D - -o /dev/null | head -n 1",
     },
     Probe.API: {
         "": f"{_CURL}{{api}} -D - -o /dev/null",
         "list": f"{_CURL}'{{api}}?limit={api.LARGE}'",
     },
     Probe.LATENCY: {
-        "": f"for n in $(seq {latency.REQUESTS}); do curl -s http://{{address}}:{{http}}{{api}} "
-        "-o /dev/null -w '%{{time_total}}\\n'; done | sort -n",
+        "": f"ab -n {latency.REQUESTS} -c {latency.AT_ONCE} -k http://{{address}}:{{http}}{{api}}",
     },
     Probe.SUPABASE: supabase.LOOK,
     Probe.SUPABASE_ADVISORS: supabase.LOOK_ADVISORS,

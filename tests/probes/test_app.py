@@ -54,6 +54,12 @@ def test_a_healthy_instance_shows_everything_that_is_documented(instances: Mappi
         "about > drain": "2s",
         "about > shutdown": "10s",
         "about > request timeout": "25s",
+        "about > page default": 20,
+        "about > page most": 100,
+        "about > cache ttl": "3600s",
+        "about > cache jitter": "10%",
+        "about > cache lock": "5s",
+        "about > cache timeout": "100ms",
     }
 
 
