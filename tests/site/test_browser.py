@@ -184,6 +184,25 @@ def test_the_picked_tier_is_marked_on_other_pages(open_page: Any, browsed: Brows
     assert colours["small"] != colours["medium"] == colours["large"]
 
 
+def test_the_supabase_calculator_answers_what_is_typed(
+    open_page: Any, problems: list[str], browsed: Browsed
+) -> None:
+    page = open_page()
+    page.goto(browsed.address("database-scaling/supabase-plan"))
+    answer = page.locator(".sg-supabase output")
+    expect(answer).to_have_text(page.locator(".sg-supabase-step strong").inner_text())
+    page.get_by_label("Disk in use, %").fill("85")
+    expect(answer).to_contain_text("Next step: a disk of 60 GB.")
+    page.get_by_label("Disk in use, %").fill("40")
+    page.get_by_label("The dearest queries were looked at this month").uncheck()
+    expect(answer).to_contain_text("before any money")
+    page.get_by_label("Plan", exact=True).select_option("free")
+    expect(answer).to_contain_text("Next step: the Pro plan.")
+    page.get_by_label("Read replicas").fill("")
+    expect(answer).to_have_text("Each field needs a number of 0 or more.")
+    assert problems == []
+
+
 def test_the_tiers_can_be_read_without_scripts(open_page: Any, browsed: Browsed) -> None:
     page = open_page(java_script_enabled=False)
     page.goto(browsed.address("tiers"))
