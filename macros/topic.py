@@ -8,12 +8,14 @@ from typing import NamedTuple
 from macros.context import Context, names
 from macros.escape import cell, code, fill, tabs
 from macros.reports import OUTCOMES
+from scaling_guide.model.environments import Target
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
 from scaling_guide.probes.observe import REQUESTS
 from scaling_guide.render.configs import render
+from scaling_guide.render.site import kind
 
 _LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
 # what a reader wants to hear first, then the worst
@@ -72,29 +74,32 @@ def changes(site: Context, facts: Iterable[Fact]) -> str:
 
 
 def configs(site: Context, systems: Iterable[System]) -> str:
-    """The whole config files of each system in a tab for each tier, with their downloads."""
-    return "\n\n".join(_files(site, system) for system in systems)
+    """The whole config files of each system and role in a tab for each tier, with their downloads."""
+    targets: dict[str, Target] = {}
+    for target in (each for system in systems for each in site.example.of(system)):
+        targets.setdefault(kind(target), target)
+    return "\n\n".join(_files(site, target) for target in targets.values())
 
 
-def _files(site: Context, system: System) -> str:
-    target = site.example.of(system)[0]
+def _files(site: Context, target: Target) -> str:
     texts = {tier: render(site.guide, site.example, target, tier) for tier in TIERS}
     blocks = []
     for name in texts[TIERS[0]]:
         contents: dict[str, str] = {
-            tier: _file(site, system, name, tier, files[name]) for tier, files in texts.items()
+            tier: _file(site, target, name, tier, files[name]) for tier, files in texts.items()
         }
-        blocks.append(f"### {name} {{ data-search-exclude }}\n\n{tabs(contents)}")
+        of = f" ({target.role})" if target.role else ""
+        blocks.append(f"### {name}{of} {{ data-search-exclude }}\n\n{tabs(contents)}")
     return "\n\n".join(blocks)
 
 
-def _file(site: Context, system: System, name: str, tier: TierName, text: str) -> str:
-    download = f"downloads/{tier}/{system}/{name}"
+def _file(site: Context, target: Target, name: str, tier: TierName, text: str) -> str:
+    download = f"downloads/{tier}/{kind(target)}/{name}"
     if site.links.has(download):
         offer = f'<a href="{site.links.to(download)}" download>Download {name} for the {tier} tier</a>'
     else:
         offer = "Not rendered for download in this build; `guide build` renders it."
-    return f"{code(text, _LANGUAGES.get(system, 'text'))}\n\n{offer}"
+    return f"{code(text, _LANGUAGES.get(target.system, 'text'))}\n\n{offer}"
 
 
 def checks(site: Context, topic: Topic) -> str:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from scaling_guide.model.environments import Target
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TIERS, System
 from scaling_guide.render.alerts import alert_rules
@@ -13,8 +14,13 @@ SHOWN = "production"
 ALERTS = "alerts.yml"
 
 
+def kind(target: Target) -> str:
+    """The system of a target and, where its files depend on it, its role: `nginx`, `redis-cache`."""
+    return f"{target.system}-{target.role}" if target.role else str(target.system)
+
+
 def write_downloads(guide: Guide, directory: Path, address: str = "") -> None:
-    """Write every config file for every tier to `<directory>/<tier>/<system>/<file>`, and the alert rules.
+    """Write every config file for every tier to `<directory>/<tier>/<kind>/<file>`, and the alert rules.
 
     `address` is that of the published site, for the links from alerts to runbooks.
     """
@@ -24,7 +30,7 @@ def write_downloads(guide: Guide, directory: Path, address: str = "") -> None:
         for target in environment.targets.values():
             if target.system is System.SUPABASE:
                 continue  # what is documented of it is not a file: only the lab's stand-in reads one
-            folder = directory / tier / target.system
+            folder = directory / tier / kind(target)
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in render(guide, environment, target, tier).items():
                 (folder / name).write_text(text, "utf-8")

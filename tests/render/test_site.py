@@ -6,7 +6,7 @@ import yaml
 
 from scaling_guide.model.load import examine
 from scaling_guide.model.record import TIERS
-from scaling_guide.render.site import ALERTS, SHOWN, write_downloads
+from scaling_guide.render.site import ALERTS, SHOWN, kind, write_downloads
 
 DATA = Path(__file__).parents[2] / "data"
 GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)})
@@ -16,12 +16,11 @@ def test_every_config_file_is_there_for_every_tier_and_nothing_stale_is(tmp_path
     assert GUIDE is not None
     (tmp_path / "small" / "gone").mkdir(parents=True)
     write_downloads(GUIDE, tmp_path)
-    systems = {target.system for target in GUIDE.environments[SHOWN].targets.values()}
     wanted = {
-        f"{tier}/{template.parent.name}/{template.stem}"
+        f"{tier}/{kind(target)}/{template.stem}"
         for tier in TIERS
-        for template in DATA.glob("templates/*/*.j2")
-        if template.parent.name in systems
+        for target in GUIDE.environments[SHOWN].targets.values()
+        for template in DATA.glob(f"templates/{target.system}/*.j2")
     }
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert found == wanted | {ALERTS}
