@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
+import psycopg
 from redis import RedisError
 
 from scaling_guide.lab.layout import Lab, LabError
@@ -27,10 +28,10 @@ Progress = Callable[[str], None]
 
 # targets of one lane see what is broken in each other, and are broken one after the other
 _LANES = (
-    *((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.MEMCACHED,)),
+    *((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.MEMCACHED,), (System.LINUX,)),
     *((System.POSTGRES, System.PGBOUNCER), (System.REDIS, System.SENTINEL)),
 )
-_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError, RedisError)
+_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError, RedisError, psycopg.Error)
 
 
 async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Progress) -> Proof:
