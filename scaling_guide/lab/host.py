@@ -1,15 +1,16 @@
 """A stand-in for a kernel: files in the form of `/proc` and `/sys`, with documented settings applied.
 
 The settings of the machine that a lab runs on are not the lab's to change, and its pressure and counters tell
-of whatever else runs there. So the lab's host has files of its own: those of a quiet Linux, and in them what
-`sysctl --system` would apply and systemd would set from the two rendered files. The probe reads them as it
-reads a real machine's. They prove that the checks look at the right place and can be red; they prove nothing
-about a kernel.
+of whatever else runs there. So the lab's host has files of its own: those of a quiet Linux just started, and
+in them what `sysctl --system` would apply and systemd would set from the two rendered files. The probe reads
+them as it reads a real machine's. They prove that the checks look at the right place and can be red; they
+prove nothing about a kernel.
 """
 
 import argparse
 import os
 import re
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,27 @@ FILES = {
     f"{GROUP}/cpu.stat": "usage_usec 900000\nnr_periods 100000\nnr_throttled 0\n",
 }  # fmt: skip
 
+# what Linux has where nobody wrote anything
+DEFAULTS = {
+    "net/core/somaxconn": "4096",
+    "net/core/rmem_max": "212992",
+    "net/core/wmem_max": "212992",
+    "net/ipv4/tcp_max_syn_backlog": "2048",
+    "net/ipv4/tcp_syncookies": "1",
+    "net/ipv4/tcp_abort_on_overflow": "0",
+    "net/ipv4/ip_local_port_range": "32768\t60999",
+    "net/ipv4/tcp_slow_start_after_idle": "1",
+    "net/ipv4/tcp_notsent_lowat": "4294967295",
+    "net/ipv4/tcp_mtu_probing": "0",
+    "net/ipv4/tcp_keepalive_time": "7200",
+    "net/ipv4/tcp_keepalive_intvl": "75",
+    "net/ipv4/tcp_keepalive_probes": "9",
+    "net/netfilter/nf_conntrack_max": "262144",
+    "fs/file-max": "9223372036854775807",
+    "vm/swappiness": "60",
+}
+FILES |= {f"proc/sys/{name}": f"{value}\n" for name, value in DEFAULTS.items()}
+
 # what systemd writes for a setting of a service, below the control group
 _OF_SYSTEMD = {
     "MemoryMax": "memory.max",
@@ -53,6 +75,8 @@ _OF_SYSTEMD = {
     "MemorySwapMax": "memory.swap.max",
     "TasksMax": "pids.max",
 }
+FILES |= {f"{GROUP}/{name}": "max\n" for name in _OF_SYSTEMD.values()}
+
 _ASSIGNMENT = re.compile(r"^([A-Za-z][\w.-]*) ?= ?(.+)$", re.MULTILINE)
 
 
@@ -82,6 +106,8 @@ def main() -> None:
     # before anything is said to be ready, so that the signal to end is never lost
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     texts = files((directory / SYSCTLS).read_text(), (directory / SERVICE).read_text())
+    for tree in ("proc", "sys"):
+        shutil.rmtree(directory / tree, ignore_errors=True)
     for name, text in {**texts, APPLIED: f"{os.getpid()}\n"}.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

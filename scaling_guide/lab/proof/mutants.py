@@ -106,7 +106,14 @@ def _stands_alone(line: str, system: System) -> bool:
     text = line.partition(" # ")[0].strip()
     if system is System.NGINX:
         return text.endswith(";") and text[0] not in "'}#" and not text.startswith("pid ")
-    if system in (System.POSTGRES, System.PGBOUNCER, System.REDIS, System.SENTINEL, System.MEMCACHED):
+    if system in (
+        System.POSTGRES,
+        System.PGBOUNCER,
+        System.REDIS,
+        System.SENTINEL,
+        System.MEMCACHED,
+        System.LINUX,
+    ):
         return line[:1].isalpha() or line[:1] == "-"
     return line[:1].isspace() and bool(text) and not text.startswith("#")
 
