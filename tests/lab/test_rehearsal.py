@@ -187,32 +187,38 @@ def test_a_lab_that_somebody_uses_is_left_alone(where: Lab) -> None:
 # ------------------------------------------------------------------------------------------ a busy machine
 
 
-def a_course(late: int) -> Course:
-    seen = {"haproxy": Seen(100, 90, {"timeout": 10}, 0, (0.0, 1.0), {}, late)}
+def a_course(lost: int, late: int) -> Course:
+    seen = {"haproxy": Seen(100, 100 - lost, {"timeout": lost}, 0, None, {}, late)}
     return Course(seen, (), {}, None, False, {})
 
 
-def play_without_a_lab(monkeypatch: pytest.MonkeyPatch, guide: Guide, *late: int) -> Measured:
-    """A rehearsal whose courses, one after the other, send so many of 100 requests late."""
-    courses = [a_course(each) for each in late]
-    monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: courses.pop(0))
+def play_without_a_lab(monkeypatch: pytest.MonkeyPatch, guide: Guide, *courses: Course) -> Seen:
+    """What is kept of a scenario that takes these courses one after the other."""
+    left = list(courses)
+    monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: left.pop(0))
     where = Lab(NUMBER, Path("/nonexistent"))
-    return play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": 0})))
+    found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": 0})))
+    return found.scenarios["one"].seen["haproxy"]
 
 
 def test_what_a_late_client_lost_is_not_held_against_the_server(
     monkeypatch: pytest.MonkeyPatch, guide: Guide
 ) -> None:
-    found = play_without_a_lab(monkeypatch, guide, 6, 40, 5)
-    assert found.scenarios["one"].seen["haproxy"].late == 5
-    assert found.problems
+    courses = (a_course(lost=10, late=6), a_course(lost=8, late=40), a_course(lost=7, late=5))
+    assert play_without_a_lab(monkeypatch, guide, *courses).lost_in_all == 7
+
+
+def test_where_nothing_was_lost_a_late_client_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide
+) -> None:
+    assert play_without_a_lab(monkeypatch, guide, a_course(lost=0, late=40)).late == 40
 
 
 def test_a_machine_that_is_always_too_busy_measures_nothing(
     monkeypatch: pytest.MonkeyPatch, guide: Guide
 ) -> None:
     with pytest.raises(NotRehearsed, match="too busy"):
-        play_without_a_lab(monkeypatch, guide, 6, 6, 6)
+        play_without_a_lab(monkeypatch, guide, *[a_course(lost=1, late=6)] * 3)
 
 
 # --------------------------------------------------------------------------------------- refused at once
