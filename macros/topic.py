@@ -158,10 +158,8 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
 
 def _effect(probe: Probe) -> str:
     """What one look does to the environment, in words."""
-    requests = REQUESTS[probe]
-    if not requests:
-        return "read: no request"
-    return f"probe: about {requests} ordinary request{'' if requests == 1 else 's'}"
+    words = {0: "read: no request", 1: "probe: one ordinary request"}
+    return words.get(REQUESTS[probe], f"probe: about {REQUESTS[probe]} ordinary requests")
 
 
 def _change(site: Context, fact: Fact, old: TierName, new: TierName) -> str | None:

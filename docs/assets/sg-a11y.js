@@ -14,3 +14,11 @@ addEventListener("load", () => {
 
 // The empty corner of a table is no header.
 for (const corner of document.querySelectorAll(".md-typeset th:empty")) corner.replaceWith(document.createElement("td"))
+
+// A link to a setting opens what is folded there.
+const unfold = () => {
+  const fold = document.getElementById(location.hash.slice(1))?.querySelector("details")
+  if (fold) fold.open = true
+}
+addEventListener("hashchange", unfold)
+unfold()

@@ -14,6 +14,7 @@ from scaling_guide.model.runbooks import Rehearsal
 
 SCHEMA = 1
 REHEARSALS = "measured/rehearsals"
+LATE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Seen:
     @property
     def lost_in_all(self) -> int:
         return sum(self.lost.values())
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether so many requests left late that what was lost says nothing about the server."""
+        return self.late > LATE_SHARE * self.sent
 
     @property
     def words(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scaling_guide.lab.measured import Act, Measured, Played, Seen, read, scenario_digest, write
+from scaling_guide.model.load import examine
 from scaling_guide.model.runbooks import Rehearsal
 
 SCENARIO = {"title": "As documented", "lost_at_most": 0}
@@ -97,3 +98,14 @@ def test_other_commands_outdate_a_measurement() -> None:
 def test_other_words_and_bounds_do_not() -> None:
     reworded = {"documented": {"title": "Documented", "lost_at_most": 3}, "bare": {"title": "Bare"}}
     assert not a_measured(a_rehearsal()).changed("abc", a_rehearsal(scenarios=reworded))
+
+
+def test_a_runbook_is_called_tested_only_while_its_rehearsal_stands() -> None:
+    data = Path(__file__).parents[2] / "data"
+    guide, _ = examine(data, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(data.parent)})
+    assert guide is not None
+    known = read(data)
+    for runbook in guide.runbooks.values():
+        if runbook.status != "draft":
+            assert known[runbook.id].problems == ()
+            assert not known[runbook.id].changed(runbook.digest, runbook.rehearsal), runbook.id

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import lifecycle, measured
+from scaling_guide.lab.course import Course
 from scaling_guide.lab.layout import Lab, LabError
-from scaling_guide.lab.measured import Measured
+from scaling_guide.lab.measured import Measured, Seen
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
-from tests.lab.conftest import gone_within
+from tests.lab.conftest import NUMBER, gone_within
 
 RATE = 60
 DRAIN = {
@@ -38,6 +39,12 @@ LOOK = {
     "abnormal": "Two.",
     "empty": "None.",
 }
+
+
+@pytest.fixture(scope="module")
+def guide() -> Guide:
+    where = Lab(NUMBER, Path("/nonexistent"))
+    return load(where.repo / "data", where.variables)
 
 
 def a_rehearsal(**scenarios: dict[str, Any]) -> Rehearsal:
@@ -77,7 +84,14 @@ def play(where: Lab, guide: Guide, procedure: Procedure) -> Measured:
     return rehearse(guide, guide.environments["lab"], procedure, where.number)
 
 
+@pytest.fixture
+def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about what a rehearsal does; how fast the machine is that they run on is no matter."""
+    monkeypatch.setattr(measured, "LATE_SHARE", 1.0)
+
+
 @pytest.mark.lab
+@pytest.mark.usefixtures("any_machine")
 def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
     guide = the_guide(where)
     rehearsal = a_rehearsal(
@@ -107,6 +121,7 @@ def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
 
 
 @pytest.mark.lab
+@pytest.mark.usefixtures("any_machine")
 def test_an_experiment_counts_what_an_accident_costs_and_what_is_done_twice(where: Lab) -> None:
     guide = the_guide(where)
     orders = {"given": ["app-killed"], "method": "POST", "path": "/orders?ms=300"}
@@ -125,6 +140,7 @@ def test_an_experiment_counts_what_an_accident_costs_and_what_is_done_twice(wher
 
 
 @pytest.mark.lab
+@pytest.mark.usefixtures("any_machine")
 def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(where: Lab) -> None:
     guide = the_guide(where)
     failing = {"do": "Fail.", "run": "echo no room; exit 3", "safety": "reversible"}
@@ -168,13 +184,44 @@ def test_a_lab_that_somebody_uses_is_left_alone(where: Lab) -> None:
     assert lifecycle.status(where.number).is_ready
 
 
+# ------------------------------------------------------------------------------------------ a busy machine
+
+
+def a_course(lost: int, late: int) -> Course:
+    seen = {"haproxy": Seen(100, 100 - lost, {"timeout": lost}, 0, None, {}, late)}
+    return Course(seen, (), {}, None, False, {})
+
+
+def play_without_a_lab(monkeypatch: pytest.MonkeyPatch, guide: Guide, *courses: Course) -> Seen:
+    """What is kept of a scenario that takes these courses one after the other."""
+    left = list(courses)
+    monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: left.pop(0))
+    where = Lab(NUMBER, Path("/nonexistent"))
+    found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": 0})))
+    return found.scenarios["one"].seen["haproxy"]
+
+
+def test_what_a_late_client_lost_is_not_held_against_the_server(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide
+) -> None:
+    courses = (a_course(lost=10, late=6), a_course(lost=8, late=40), a_course(lost=7, late=5))
+    assert play_without_a_lab(monkeypatch, guide, *courses).lost_in_all == 7
+
+
+def test_where_nothing_was_lost_a_late_client_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide
+) -> None:
+    assert play_without_a_lab(monkeypatch, guide, a_course(lost=0, late=40)).late == 40
+
+
+def test_a_machine_that_is_always_too_busy_measures_nothing(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide
+) -> None:
+    with pytest.raises(NotRehearsed, match="too busy"):
+        play_without_a_lab(monkeypatch, guide, *[a_course(lost=1, late=6)] * 3)
+
+
 # --------------------------------------------------------------------------------------- refused at once
-
-
-@pytest.fixture(scope="module")
-def guide() -> Guide:
-    where = Lab(7, Path("/nonexistent"))
-    return load(where.repo / "data", where.variables)
 
 
 def test_a_step_that_cannot_be_undone_needs_consent(guide: Guide) -> None:

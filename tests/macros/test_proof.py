@@ -38,12 +38,12 @@ def test_what_nothing_turned_red_is_named_first(shown: Any) -> None:
 
 def test_a_mutant_shows_what_was_broken_and_what_the_check_said(shown: Any) -> None:
     text = shown({"nginx-read-timeout@nginx": [make_mutant(change="61s", found="nginx: is 61 s")]})
-    assert "Read timeout on nginx 61s nginx: is 61 s killed" in text
+    assert "Read timeout on nginx 1 of 1 killed 61s killed nginx: is 61 s" in text
 
 
 def test_a_mutant_that_lived_says_why(shown: Any) -> None:
     text = shown({"nginx-read-timeout@nginx": [make_mutant(landed=False, found="", reason="refused")]})
-    assert "nothing did not land: refused" in text
+    assert "0 of 1 killed 512 did not land: refused The check said nothing." in text
 
 
 def test_a_check_for_which_nothing_was_broken_is_kept(shown: Any) -> None:

@@ -157,7 +157,9 @@ def test_a_config_file_that_was_rendered_can_be_downloaded(site: Site, templates
 
 def test_checks_name_what_is_read_and_for_which_facts(site: Site) -> None:
     shown = words(topic.checks(site(), site().guide.topics[TOPIC]))
-    assert "nginx_config read: no request Nginx Connections per worker , Read timeout , Servers" in shown
+    assert (
+        "nginx_config read: no request Nginx 3 facts Connections per worker , Read timeout , Servers" in shown
+    )
 
 
 def test_checks_say_how_many_requests_they_send(site: Site) -> None:
@@ -165,7 +167,7 @@ def test_checks_say_how_many_requests_they_send(site: Site) -> None:
     guide = make_guide(facts)
     shown = words(topic.checks(site(guide=guide), guide.topics[TOPIC]))
     assert f"app probe: about {REQUESTS[Probe.APP]} ordinary requests" in shown
-    assert "nginx_status probe: about 1 ordinary request Nginx" in shown
+    assert "nginx_status probe: one ordinary request Nginx" in shown
 
 
 def test_pitfalls_show_what_was_seen_why_and_the_way_out(site: Site) -> None:

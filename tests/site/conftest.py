@@ -34,7 +34,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     checks[0]["digest"] = "of an older record"
     write_run(directory / "verify" / "lab", checks, exit_code=ExitCode.DRIFT)
-    mutants = cycle([make_mutant(), make_mutant("absent", only=False)])
+    mutants = cycle([make_mutant(), make_mutant("absent", only=False, change="no-blank-in-it:" * 40)])
     matrix = {f"{fact.id}@nginx": [next(mutants)] for fact in looked_at}
     write_proof(directory / "proof" / "kill-matrix.json", matrix)
     return directory

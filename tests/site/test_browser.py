@@ -129,6 +129,46 @@ def test_every_page_asks_nobody_else_logs_no_error_and_fits_a_phone(
     assert problems == []
 
 
+def test_no_table_is_wider_than_its_column(open_page: Any, over_http: Browsed) -> None:
+    page = open_page()
+    wide = []
+    for address in over_http.addresses():
+        page.goto(address)
+        wide += page.eval_on_selector_all(
+            "table",
+            """tables => tables.filter(table => {
+                const box = table.closest(".md-typeset__scrollwrap") ?? table
+                return box.offsetWidth > box.parentElement.clientWidth
+            }).map(table => `${location.pathname} ${table.className} ${table.innerText.slice(0, 80)}`)""",
+        )
+    assert wide == []
+
+
+def test_a_link_to_a_setting_opens_what_is_folded_there(open_page: Any, browsed: Browsed) -> None:
+    page = open_page()
+    page.goto(browsed.address("load-balancing/configuration"))
+    anchor = page.locator(".sg-settings tbody").last.get_attribute("id")
+    folded = page.locator(f"#{anchor} details p").first
+    expect(folded).to_be_hidden()
+    page.goto(f"{page.url}#{anchor}")
+    expect(folded).to_be_visible()
+    page.goto(browsed.address("runbooks/drain-and-replace-backend"))
+    link = page.locator(".sg-phase li a[href*='#']").first
+    name = link.get_attribute("href").partition("#")[2]
+    link.click()
+    expect(page.locator(f"#{name} details p").first).to_be_visible()
+
+
+def test_what_is_folded_on_a_screen_is_there_on_paper(open_page: Any, over_http: Browsed) -> None:
+    page = open_page()
+    page.goto(over_http.address("load-balancing/algorithms"))
+    hidden = """() => [...document.querySelectorAll(".sg-fold p")].filter(
+        line => !line.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).length"""
+    assert page.evaluate(hidden) > 0
+    page.emulate_media(media="print")
+    assert page.evaluate(hidden) == 0
+
+
 @pytest.mark.parametrize(
     ("scheme", "viewport"),
     [pytest.param("light", DESKTOP, id="light-desktop"), pytest.param("dark", PHONE, id="dark-phone")],
