@@ -11,7 +11,7 @@ from scaling_guide.model.load import examine
 from scaling_guide.model.record import TIERS
 
 DATA = Path(__file__).parents[2] / "data"
-GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)})
+GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"})
 assert GUIDE is not None
 TIER = GUIDE.tiers
 MOST = max(tier.peak_requests_per_second for tier in TIER.values())

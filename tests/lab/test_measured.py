@@ -102,7 +102,7 @@ def test_other_words_and_bounds_do_not() -> None:
 
 def test_a_runbook_is_called_tested_only_while_its_rehearsal_stands() -> None:
     data = Path(__file__).parents[2] / "data"
-    guide, _ = examine(data, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(data.parent)})
+    guide, _ = examine(data, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(data.parent), "user": "me"})
     assert guide is not None
     known = read(data)
     for runbook in guide.runbooks.values():

@@ -32,7 +32,7 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def read(data: Path, root: Path = Path("/tmp/lab")) -> Guide:
-    guide, _ = examine(data, {"net": "127.42.0", "root": str(root), "repo": str(DATA.parent)})
+    guide, _ = examine(data, {"net": "127.42.0", "root": str(root), "repo": str(DATA.parent), "user": "me"})
     assert guide is not None
     return guide
 

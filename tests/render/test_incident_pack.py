@@ -14,7 +14,7 @@ from scaling_guide.render.commands import phase_commands, situation
 from scaling_guide.render.incident_pack import incident_pack, runbook_text
 
 DATA = Path(__file__).parents[2] / "data"
-GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)})
+GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"})
 assert GUIDE is not None
 PRODUCTION = GUIDE.environments["production"]
 TODAY = date(2026, 11, 24)

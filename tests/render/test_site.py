@@ -9,7 +9,7 @@ from scaling_guide.model.record import TIERS, System
 from scaling_guide.render.site import ALERTS, SHOWN, kind, write_downloads
 
 DATA = Path(__file__).parents[2] / "data"
-GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent)})
+GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"})
 
 
 def test_every_config_file_is_there_for_every_tier_and_nothing_stale_is(tmp_path: Path) -> None:
