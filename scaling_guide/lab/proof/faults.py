@@ -16,6 +16,7 @@ from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
+    LinuxTarget,
     RedisTarget,
     SentinelTarget,
     SupabaseTarget,
@@ -36,12 +37,13 @@ _SQL = frozenset(
     }
 )
 _CACHES = frozenset({Probe.REDIS, Probe.REDIS_CONFIG, Probe.SENTINEL, Probe.MEMCACHED})
-_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL, *_CACHES})
+_SPEED = frozenset({Probe.FRONTEND, Probe.API, Probe.LATENCY})
+_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL, *_CACHES, *_SPEED})
 _FILES = frozenset(
     {
         *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST),
         *(Probe.POSTGRES_FILES, Probe.PGBOUNCER_CONSOLE, Probe.PGBOUNCER_PROCESS),
-        *(Probe.REDIS_CONFIG, Probe.MEMCACHED),
+        *(Probe.REDIS_CONFIG, Probe.MEMCACHED, Probe.LINUX, Probe.SOCKETS),
     }
 )
 _SOCKETS = frozenset({Probe.HAPROXY_RUNTIME, Probe.HAPROXY_CONFIG})
@@ -114,7 +116,9 @@ async def run_faults(
         for name, broken, probes in _faults_of(target)
     ]
     faults = [fault for fault in await asyncio.gather(*jobs) if fault.outcomes]
-    faults += [await _killed(bench) for bench in benches]
+    # a machine takes its files with it when it dies, and the lab's stand-in for one cannot
+    servers = [bench for bench in benches if not isinstance(bench.target, LinuxTarget)]
+    faults += [await _killed(bench) for bench in servers]
     for fault in faults:
         told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
         progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
@@ -134,6 +138,8 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
     ]
     if isinstance(target, RedisTarget | SentinelTarget):
         faults += [("password file gone", _replaced(password_file="/nonexistent"), _CACHES)]
+    if isinstance(target, LinuxTarget):
+        faults += [("no kernel there", _replaced(proc="/nonexistent"), frozenset({Probe.LINUX}))]
     if isinstance(target, SupabaseTarget):
         faults += [("token gone", _replaced(token_file="/nonexistent.token"), _API)]
         faults += [(name, _liar(handler), _API) for name, handler in REFUSALS.items()]

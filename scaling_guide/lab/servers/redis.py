@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 
 from scaling_guide.lab import files, passwords, processes, waiting
+from scaling_guide.lab.app.cache import HOT_KEYS
 from scaling_guide.lab.ca import write_secret
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
@@ -131,8 +132,10 @@ async def settled(environment: Environment, target: Target) -> None:
 
 
 async def _cold(target: Target) -> str | None:
-    """Whether lookups are still missed, or none come."""
+    """Whether the application has yet to write what it looks up, or looks up nothing."""
     with operator(target) as connection:
+        if (keys := int(connection.dbsize())) < HOT_KEYS:
+            return f"it has {keys} of {HOT_KEYS} keys"
         before = connection.info("stats")
         await asyncio.sleep(WARM_SECONDS)
         after = connection.info("stats")
