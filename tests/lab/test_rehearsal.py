@@ -192,12 +192,14 @@ def a_course(lost: int, late: int) -> Course:
     return Course(seen, (), {}, None, False, {})
 
 
-def play_without_a_lab(monkeypatch: pytest.MonkeyPatch, guide: Guide, *courses: Course) -> Seen:
+def play_without_a_lab(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide, *courses: Course, most: int | None = 0
+) -> Seen:
     """What is kept of a scenario that takes these courses one after the other."""
     left = list(courses)
     monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: left.pop(0))
     where = Lab(NUMBER, Path("/nonexistent"))
-    found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": 0})))
+    found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": most})))
     return found.scenarios["one"].seen["haproxy"]
 
 
@@ -219,6 +221,12 @@ def test_a_machine_that_is_always_too_busy_measures_nothing(
 ) -> None:
     with pytest.raises(NotRehearsed, match="too busy"):
         play_without_a_lab(monkeypatch, guide, *[a_course(lost=1, late=6)] * 3)
+
+
+def test_what_is_only_shown_is_shown_at_its_best(monkeypatch: pytest.MonkeyPatch, guide: Guide) -> None:
+    hurried, calm = a_course(lost=90, late=6), a_course(lost=30, late=0)
+    assert play_without_a_lab(monkeypatch, guide, hurried, calm, most=None).lost_in_all == 30
+    assert play_without_a_lab(monkeypatch, guide, *[hurried] * 3, most=None).lost_in_all == 90
 
 
 # --------------------------------------------------------------------------------------- refused at once
