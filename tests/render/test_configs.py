@@ -185,7 +185,7 @@ def test_the_port_stands_in_redirects_only_where_it_is_not_443() -> None:
 
 
 def test_no_value_is_rendered_in_the_form_of_python() -> None:
-    form = re.compile(r"\b(None|True|False)\b|\[['\"]")
+    form = re.compile(r"\b(None|True|False)\b|(?<!array)\[['\"]")
     found = {key: form.findall(text) for key, text in everything(GUIDE).items() if form.search(text)}
     assert found == {}
 

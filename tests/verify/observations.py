@@ -24,7 +24,8 @@ REPO = Path(__file__).parents[2]
 @cache
 def guide() -> Guide:
     """The guide of this checkout, for a lab that is not up."""
-    return load(REPO / "data", {"net": "127.42.0", "root": "/tmp/no-such-lab", "repo": str(REPO), "user": "me"})
+    variables = {"net": "127.42.0", "root": "/tmp/no-such-lab", "repo": str(REPO), "user": "me"}
+    return load(REPO / "data", variables)
 
 
 def checks(environment: Environment) -> tuple[Check, ...]:
