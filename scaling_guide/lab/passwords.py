@@ -15,6 +15,7 @@ _HASH = re.compile(r"<sha256 ([a-z-]+)>")
 def file(lab: Lab, name: str) -> Path:
     """The file with the password of that name, which is made where there is none."""
     directory = lab.root / "passwords"
+    lab.claim()
     directory.mkdir(mode=0o700, exist_ok=True)
     path = directory / name
     if not path.exists():

@@ -56,10 +56,12 @@ def test_no_fault_is_taken_for_an_answer(found: list[Fault]) -> None:
 
 def test_every_probe_of_every_target_meets_a_fault(found: list[Fault]) -> None:
     met = {(probe, fault.target) for fault in found for probe in fault.probes}
-    assert met == {(str(probe), target) for probe, target in (check.needs for check in checks(LAB))}
+    # what is attested is a word: it meets the one fault that its target is not there, when that is killed
+    asked = {check.needs for check in checks(LAB) if check.fact.probe is not Probe.ATTESTED}
+    assert met == {(str(probe), target) for probe, target in asked}
 
 
-@pytest.mark.parametrize("target", LAB.targets)
+@pytest.mark.parametrize("target", [name for name in LAB.targets if name != "host"])
 def test_every_server_is_replaced_by_every_liar(found: list[Fault], target: str) -> None:
     assert {fault.id for fault in found if fault.target == target} >= {"port closed", *LIARS}
 

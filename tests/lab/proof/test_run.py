@@ -156,7 +156,7 @@ def test_real_mutants_are_killed_and_mended(small: tuple[Guide, Proof]) -> None:
     assert {target: len(kills) for target, kills in by_target.items()} == {"nginx": 3, "haproxy": 3}
     assert [kill for kill in proof.kills if not kill.killed] == []
     assert all(kill.change and kill.found for kill in proof.kills)
-    assert len(proof.deletions) == len(NAMED)
+    assert {deletion.target for deletion in proof.deletions} >= NAMED.keys()
 
 
 def test_the_lab_is_green_and_as_documented_afterwards(small: tuple[Guide, Proof], live: Lab) -> None:
