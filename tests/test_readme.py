@@ -55,6 +55,8 @@ class Checkout:
         environments = self.root / "data" / "environments"
         mine, ours = (yaml.safe_load((environments / f"{each}.yml").read_text()) for each in (name, "lab"))
         mine |= {key: ours[key] for key in ("site", "targets")}
+        # PyYAML takes the key `on` of an attestation for a boolean
+        mine.pop("attestations", None)
         (environments / f"{name}.yml").write_text(yaml.safe_dump(mine, sort_keys=False))
 
 

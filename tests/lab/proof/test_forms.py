@@ -9,6 +9,7 @@ from scaling_guide.lab.proof.mutations import MUTATIONS
 from scaling_guide.lab.proof.mutations.forms import behind_its_back, edited, without
 from scaling_guide.model.record import TIERS
 from tests.lab.proof.conftest import Still
+from tests.verify.observations import guide as documented
 
 TEXT = "frontend web\n    mode http\n    maxconn 10\nbackend app\n    mode http\n"
 EDITS = [key for key, applied in MUTATIONS.items() if applied.__qualname__.startswith("edited.")]
@@ -64,7 +65,8 @@ def test_what_was_changed_behind_its_back_is_put_back_however_it_ends(bench: Ben
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize(("name", "system"), EDITS)
 def test_every_edit_matches_the_documented_file(still: Still, name: str, system: str, tier) -> None:
-    bench = still(system, tier)
+    targets = documented().environments["lab"].targets.values()
+    bench = still(next(each.id for each in targets if each.system == system), tier)
 
     async def apply() -> None:
         async with MUTATIONS[name, bench.target.system](bench):

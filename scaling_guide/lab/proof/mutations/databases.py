@@ -608,5 +608,5 @@ MUTATIONS: Table = {
     ("pool-saturated", B): pool_saturated,
     ("pooler-to-replica", B): leading("", "replica"),
     ("readers-to-primary", B): leading("_ro", "primary"),
-    ("files-limited", B): edited((r"^LimitNOFILE=.*", "LimitNOFILE=1024")),
+    ("files-limited", B): edited((r"^LimitNOFILE=.*", "LimitNOFILE=512")),
 }
