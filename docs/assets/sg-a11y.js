@@ -6,10 +6,12 @@ new MutationObserver(() => {
   for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.setAttribute("role", "none")
 }).observe(document.body, { childList: true, subtree: true })
 
-// A table that scrolls within itself must be reachable by keyboard.
+// What scrolls within itself, a table or a block of code, must be reachable by keyboard.
 addEventListener("load", () => {
   for (const wrap of document.querySelectorAll(".md-typeset__scrollwrap"))
     if (wrap.scrollWidth > wrap.clientWidth) wrap.tabIndex = 0
+  // code in a folded or hidden block has no width yet
+  for (const code of document.querySelectorAll(".md-typeset pre > code")) code.tabIndex = 0
 })
 
 // The empty corner of a table is no header.
