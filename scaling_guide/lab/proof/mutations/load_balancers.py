@@ -76,7 +76,7 @@ async def algorithm_not_reloaded(bench: Bench) -> AsyncIterator[str]:
 # ------------------------------------------------------------------------------------------- run time
 
 
-def admin(do: str, undo: str, until: str = "") -> Applied:
+def admin(do: str, undo: str) -> Applied:
     """A command on HAProxy's admin socket, for both backends, and its inverse."""
 
     @asynccontextmanager
