@@ -12,7 +12,7 @@ from pymemcache import Client
 
 from scaling_guide.lab import files, waiting
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations.forms import Applied, Table, behind_its_back, first_file
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited_by_hand
 from scaling_guide.lab.servers.redis import CACHE, operator, settled
 from scaling_guide.model.environments import MemcachedTarget, RedisTarget, SentinelTarget
 from scaling_guide.model.record import System
@@ -429,15 +429,6 @@ async def connections_exhausted(bench: Bench) -> AsyncIterator[str]:
     yield "300 connections, room for 200"
 
 
-@asynccontextmanager
-async def file_changed(bench: Bench) -> AsyncIterator[str]:
-    """The file changes, and nobody restarts the server."""
-    await bench.restore()
-    name, text = first_file(bench)
-    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
-        yield f"{name} changed and not restarted"
-
-
 MUTATIONS: Table = {
     ("redis-policy-changed", R): policy_changed,
     ("redis-maxmemory-none", R): config_set(maxmemory=0),
@@ -467,5 +458,5 @@ MUTATIONS: Table = {
     ("sentinel-nodes-gone", S): servers_gone(lambda bench: [each.id for each in _nodes(bench)], _all_down),
     ("memcached-memory-cut", M): memory_cut,
     ("memcached-connections-exhausted", M): connections_exhausted,
-    ("memcached-file-changed", M): file_changed,
+    ("memcached-file-changed", M): edited_by_hand,
 }

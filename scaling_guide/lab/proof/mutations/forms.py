@@ -55,3 +55,12 @@ async def behind_its_back(bench: Bench, texts: Mapping[str, str]) -> AsyncIterat
     finally:
         files.write(bench.directory, bench.pristine)
         await bench.take_effect()
+
+
+@asynccontextmanager
+async def edited_by_hand(bench: Bench) -> AsyncIterator[str]:
+    """The file changes and nobody tells the server: what is on disk is not what runs."""
+    await bench.restore()
+    name, text = first_file(bench)
+    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
+        yield f"{name} changed, and nobody told the server"

@@ -17,6 +17,7 @@ from scaling_guide.lab.proof.mutations.forms import (
     Table,
     behind_its_back,
     edited,
+    edited_by_hand,
     first_file,
     without,
 )
@@ -28,15 +29,6 @@ N, H = System.NGINX, System.HAPROXY
 
 _USUAL_CURVE = ec.SECP256R1()
 _WEAK = "ECDHE-ECDSA-AES128-SHA"
-
-
-@asynccontextmanager
-async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
-    """The file changes after the last reload: what `nginx -T` prints is not what runs."""
-    await bench.restore()
-    name, text = first_file(bench)
-    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
-        yield f"{name} changed and not reloaded"
 
 
 @asynccontextmanager
@@ -197,8 +189,8 @@ async def private_key_readable(bench: Bench) -> AsyncIterator[str]:
 MUTATIONS: Table = {
     ("config-invalid", N): config_invalid,
     ("config-invalid", H): config_invalid,
-    ("reload-forgotten", N): reload_forgotten,
-    ("reload-forgotten", H): reload_forgotten,
+    ("reload-forgotten", N): edited_by_hand,
+    ("reload-forgotten", H): edited_by_hand,
     ("reload-failed", H): reload_failed,
     ("algorithm-not-reloaded", H): algorithm_not_reloaded,
     ("connections-exhausted", N): connections_exhausted,
