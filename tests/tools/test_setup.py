@@ -9,7 +9,7 @@ import pytest
 
 SETUP = Path(__file__).parents[2] / "tools" / "setup"
 LAB_PROGRAMS = (
-    *("nginx", "haproxy", "socat", "curl", "openssl", "ps", "ss", "setpriv"),
+    *("nginx", "haproxy", "socat", "curl", "wrk", "openssl", "ps", "ss", "setpriv"),
     *("postgres", "pgbouncer", "redis-server", "redis-sentinel", "redis-cli", "memcached"),
 )
 BASE_TOOLS = [
@@ -151,7 +151,7 @@ def test_bare_debian_gets_its_packages_then_the_locked_environment_then_the_proj
 
     assert done.returncode == 0, done.stderr
     packages = (
-        "nginx haproxy socat curl openssl procps iproute2 util-linux "
+        "nginx haproxy socat curl wrk openssl procps iproute2 util-linux "
         "postgresql-15 pgbouncer redis-server redis-sentinel redis-tools memcached python3-venv"
     )
     pip = "python -m pip install --disable-pip-version-check"
