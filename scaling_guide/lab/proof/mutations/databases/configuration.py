@@ -1,0 +1,123 @@
+"""Settings that are not the reviewed file's: not reloaded, not restarted, altered, overridden."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from scaling_guide.lab import files
+from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.mutations.databases.statements import execute, postgres_of, statements, until
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
+from scaling_guide.lab.server import ReloadRefused
+from scaling_guide.lab.servers import postgres
+from scaling_guide.model.record import System
+
+P = System.POSTGRES
+
+
+@asynccontextmanager
+async def override_missing(bench: Bench) -> AsyncIterator[str]:
+    """A role lost the time limit of its own, and has the server's, which is no limit for a request."""
+    await bench.restore()
+    do = "alter role app reset statement_timeout"
+    try:
+        await execute(postgres_of(bench), do)
+        yield do
+    finally:
+        await execute(postgres_of(bench), bench.pristine[postgres.IDENTITIES])
+
+
+@asynccontextmanager
+async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
+    """The file changes, and nobody tells the server."""
+    await bench.restore()
+    pattern = r"^(work_mem|default_pool_size) = [0-9]+"
+    texts = {name: re.sub(pattern, r"\1 = 9", text, flags=re.M) for name, text in bench.pristine.items()}
+    files.write(bench.directory, {name: text for name, text in texts.items() if text != bench.pristine[name]})
+    try:
+        yield "another value on disk, not reloaded"
+    finally:
+        files.write(bench.directory, bench.pristine)
+        await bench.take_effect()
+
+
+@asynccontextmanager
+async def reload_refused(bench: Bench) -> AsyncIterator[str]:
+    """The file has an error, so that a reload changed nothing at all."""
+    await bench.restore()
+    text = bench.pristine["postgresql.conf"] + "no_such_setting = on\n"
+    files.write(bench.directory, {"postgresql.conf": text})
+    try:
+        with contextlib.suppress(ReloadRefused):
+            await postgres.reloaded(bench.pid, postgres_of(bench))
+            raise DidNotLand("the reload was not refused")
+        yield "no_such_setting = on, reloaded and refused"
+    finally:
+        files.write(bench.directory, bench.pristine)
+        await bench.take_effect()
+
+
+def not_restarted(setting: str, value: str) -> Applied:
+    """A setting that needs a restart, changed in the file and only reloaded."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        lines = bench.pristine["postgresql.conf"].splitlines(keepends=True)
+        changed = [f"{setting} = {value}\n" if line.startswith(f"{setting} = ") else line for line in lines]
+        files.write(bench.directory, {"postgresql.conf": "".join(changed)})
+        try:
+            pending = await postgres.reloaded(bench.pid, postgres_of(bench))
+            if setting not in pending:
+                raise DidNotLand(f"{setting} does not wait for a restart")
+            yield f"{setting} = {value}, not restarted"
+        finally:
+            files.write(bench.directory, bench.pristine)
+            await bench.take_effect()
+
+    return applied
+
+
+@asynccontextmanager
+async def altered_system(bench: Bench) -> AsyncIterator[str]:
+    """A setting made by ALTER SYSTEM: the reviewed file does not say so, and loses against it.
+
+    The same value as the file's, so that only where it comes from differs.
+    """
+    await bench.restore()
+    target = postgres_of(bench)
+    try:
+        await execute(target, "alter system set log_lock_waits = on", "select pg_reload_conf()")
+        await until(bench, target, f"{_ALTERED} and sourcefile like '%auto.conf'")
+        yield "alter system set log_lock_waits = on"
+    finally:
+        await execute(target, "alter system reset all", "select pg_reload_conf()")
+        await until(bench, target, f"{_ALTERED} and sourcefile not like '%auto.conf'")
+
+
+_ALTERED = "select 1 from pg_settings where name = 'log_lock_waits'"
+
+
+_PRELOAD = "shared_preload_libraries = "
+
+
+MUTATIONS: Table = {
+    ("reload-forgotten", P): reload_forgotten,
+    ("reload-refused", P): reload_refused,
+    ("restart-forgotten", P): not_restarted("shared_buffers", "128MB"),
+    ("altered-system", P): altered_system,
+    ("statements-not-loaded", P): edited((rf"^{_PRELOAD}.*", f"{_PRELOAD}'auto_explain'")),
+    ("statements-extension-dropped", P): statements(
+        "drop extension pg_stat_statements", "create extension pg_stat_statements"
+    ),
+    ("override-of-role", P): statements(
+        "alter role app set work_mem = '1GB'", "alter role app reset work_mem"
+    ),
+    ("override-missing", P): override_missing,
+    ("override-of-database", P): statements(
+        "alter role app in database appdb set statement_timeout = '1h'",
+        "alter role app in database appdb reset all",
+    ),
+    ("pruning-off", P): edited((r"^(jit = .*)", r"\1\nenable_partition_pruning = off")),
+}

@@ -1,0 +1,150 @@
+"""Replicas and slots that do not keep up, or are not what they were."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.mutations.databases.configuration import not_restarted
+from scaling_guide.lab.proof.mutations.databases.statements import (
+    execute,
+    postgres_of,
+    primary_of,
+    replayed,
+    statements,
+    until,
+)
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
+from scaling_guide.lab.servers import postgres
+from scaling_guide.model.record import System
+
+P = System.POSTGRES
+
+
+@asynccontextmanager
+async def replay_paused(bench: Bench) -> AsyncIterator[str]:
+    """Replay was paused, for a look at old data, while the primary writes on."""
+    await bench.restore()
+    async with _paused(bench):
+        await _write(bench, 1)
+        yield "pg_wal_replay_pause()"
+
+
+@asynccontextmanager
+async def replay_far_behind(bench: Bench) -> AsyncIterator[str]:
+    """More was written than a replica may be behind."""
+    await bench.restore()
+    async with _paused(bench):
+        await _write(bench, 80)
+        yield "80 MB written with replay paused"
+
+
+@asynccontextmanager
+async def _paused(bench: Bench) -> AsyncIterator[None]:
+    target = postgres_of(bench)
+    await execute(target, "select pg_wal_replay_pause()")
+    await until(bench, target, "select 1 where pg_get_wal_replay_pause_state() = 'paused'")
+    try:
+        yield
+    finally:
+        await execute(target, "select pg_wal_replay_resume()")
+        await replayed(bench)
+
+
+async def _write(bench: Bench, megabytes: int) -> None:
+    """Have the primary write that much log and flush it, in records that change nothing."""
+    message = "pg_logical_emit_message(true, 'proof', repeat('x', 1000000))"
+    await execute(primary_of(bench), f"select count({message}) from generate_series(1, {megabytes})")
+
+
+def receiver_lost(pattern: str, replacement: str) -> Applied:
+    """A `primary_conninfo` that leads nowhere: the receiver is gone, and the usual lag query says 0."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        async with edited((pattern, replacement))(bench) as said:
+            await until(bench, postgres_of(bench), _NOT_STREAMING)
+            await _write(bench, 1)
+            yield said
+        await bench.restore()
+        await replayed(bench)
+
+    return applied
+
+
+_NOT_STREAMING = """
+select 1 where not exists (select from pg_stat_wal_receiver where status = 'streaming')
+"""
+
+
+@asynccontextmanager
+async def replica_stopped(bench: Bench) -> AsyncIterator[str]:
+    """The replica is gone, its slot is not."""
+    await bench.restore()
+    target = postgres_of(bench)
+    replicas = bench.replicas
+    for replica in replicas:
+        await bench.order("stop", replica.id)
+    try:
+        await until(bench, target, "select 1 where not exists (select from pg_stat_replication)")
+        yield f"{', '.join(replica.id for replica in replicas)} stopped"
+    finally:
+        for replica in replicas:
+            await bench.order("start", replica.id)
+        await postgres.followed(target, len(replicas))
+
+
+@asynccontextmanager
+async def replica_promoted(bench: Bench) -> AsyncIterator[str]:
+    """Somebody promoted the replica: two servers take writes."""
+    await bench.restore()
+    target, primary = postgres_of(bench), primary_of(bench)
+    await execute(target, "select pg_promote()")
+    try:
+        yield "pg_promote()"
+    finally:
+        await bench.order("stop")
+        await asyncio.to_thread(postgres.rebuild, target, primary)
+        await bench.order("start")
+        await postgres.followed(primary, 1)
+
+
+@asynccontextmanager
+async def slot_lost(bench: Bench) -> AsyncIterator[str]:
+    """A slot that fell further behind than it may: its log is gone, and with it its replica."""
+    await bench.restore()
+    target = postgres_of(bench)
+    small = edited((r"^max_slot_wal_keep_size = .*", "max_slot_wal_keep_size = 1MB"),
+                   (r"^wal_keep_size = .*", "wal_keep_size = 0"))  # fmt: skip
+    if target.upstream:
+        # a replica has no slots, and the same settings for the day it is promoted
+        async with small(bench) as said:
+            yield said
+        return
+    try:
+        await execute(target, "select pg_create_physical_replication_slot('proof', true)")
+        async with small(bench):
+            await _write(bench, 40)
+            await execute(target, "select pg_switch_wal()", "checkpoint")
+            await until(bench, target, "select 1 from pg_replication_slots where wal_status = 'lost'")
+            yield "max_slot_wal_keep_size = 1MB, 40 MB written"
+    finally:
+        await execute(target, "select pg_drop_replication_slot('proof')")
+        await bench.restore()
+
+
+MUTATIONS: Table = {
+    ("standby-parameters-lower", P): not_restarted("max_connections", "50"),
+    ("replay-paused", P): replay_paused,
+    ("replay-far-behind", P): replay_far_behind,
+    ("receiver-misdirected", P): receiver_lost(r"^(primary_conninfo = .*) port=[0-9]+", r"\1 port=1"),
+    ("replica-stopped", P): replica_stopped,
+    ("replica-promoted", P): replica_promoted,
+    ("slot-orphaned", P): statements(
+        "select pg_create_physical_replication_slot('proof')", "select pg_drop_replication_slot('proof')"
+    ),
+    ("slot-lost", P): slot_lost,
+    ("password-in-conninfo", P): receiver_lost(
+        r"^(primary_conninfo = .*) passfile=", r"\1 password=wrong passfile="
+    ),
+}
