@@ -7,6 +7,7 @@ import typer
 from scaling_guide.cli import bench, lab, readers, verify
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
+from scaling_guide.model.lab_layout import NoSuchLab
 from scaling_guide.verify.outcome import ExitCode
 
 _NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
@@ -43,6 +44,9 @@ def main() -> None:
         app(standalone_mode=True)
     except SystemExit as end:
         sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
+    except NoSuchLab as error:
+        errors.print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(ExitCode.USAGE)
     except LabError as error:
         errors.print(f"[bold red]error[/] {error.reason}", highlight=False)
         for line in error.log:

@@ -37,7 +37,7 @@ class Case:
 
 def bench(
     rounds: Annotated[int, typer.Option(min=3, max=50, help="counted runs of each, in turn")] = 5,
-    number: Annotated[int | None, typer.Option("--lab", help="the lab's number; SG_LAB or 42")] = None,
+    number: project.LabNumber = None,
 ) -> None:
     """Time the guide beside what a user would do instead. Starts the lab where it is down.
 

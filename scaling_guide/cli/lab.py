@@ -25,14 +25,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Number = Annotated[int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")]
 Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab status` names it")]
 
 
 @app.command()
 def up(
     tier: Annotated[str | None, typer.Option(help="small, medium or large; else the lab's own")] = None,
-    number: Number = None,
+    number: project.LabNumber = None,
 ) -> None:
     """Start the lab and return when every server is ready and proven ours."""
     tier = tier or project.environment(project.guide(number), "lab").tier
@@ -45,14 +44,14 @@ def up(
 
 
 @app.command()
-def down(number: Number = None) -> None:
+def down(number: project.LabNumber = None) -> None:
     """Stop the lab and wait until nothing of it runs. Nothing to stop is fine."""
     was_up = lifecycle.down(number)
     out.print("lab stopped" if was_up else "lab was down", highlight=False)
 
 
 @app.command()
-def status(number: Number = None) -> None:
+def status(number: project.LabNumber = None) -> None:
     """Show every server of the lab. Exit code 10 when not all are ready."""
     found = lifecycle.status(number)
     table = Table("server", "state", "pid", "listens on", "detail", box=None)
@@ -68,25 +67,25 @@ def status(number: Number = None) -> None:
 
 
 @app.command()
-def restart(server: Server, number: Number = None) -> None:
+def restart(server: Server, number: project.LabNumber = None) -> None:
     """Stop a server in good order and start it again."""
     _order("restart", server, number)
 
 
 @app.command()
-def stop(server: Server, number: Number = None) -> None:
+def stop(server: Server, number: project.LabNumber = None) -> None:
     """Stop a server after the work in hand."""
     _order("stop", server, number)
 
 
 @app.command()
-def start(server: Server, number: Number = None) -> None:
+def start(server: Server, number: project.LabNumber = None) -> None:
     """Start a server that was stopped."""
     _order("start", server, number)
 
 
 @app.command()
-def reload(server: Server, number: Number = None) -> None:
+def reload(server: Server, number: project.LabNumber = None) -> None:
     """Reload a server's configuration, confirmed by the server's own word."""
     _order("reload", server, number)
 
@@ -94,7 +93,7 @@ def reload(server: Server, number: Number = None) -> None:
 @app.command()
 def mutate(
     out_dir: Annotated[Path, typer.Option("--out", help="where kill-matrix.json goes")] = Path("build/proof"),
-    number: Number = None,
+    number: project.LabNumber = None,
 ) -> None:
     """Break every documented fact in the running lab, and show that exactly its check goes red.
 
@@ -132,7 +131,7 @@ def issue_certificate(
     site: Annotated[str, typer.Argument(help="the name that the certificate is good for")],
     chain: Annotated[Path, typer.Option(help="file for the certificate and its intermediate")],
     key: Annotated[Path, typer.Option(help="file for the private key, mode 600")],
-    number: Number = None,
+    number: project.LabNumber = None,
 ) -> None:
     """Issue a certificate by the lab's own authority, as an ACME client does elsewhere."""
     issued = ca.issue(ca.authority(lab(number).directory("ca")), site)

@@ -1,16 +1,22 @@
 """The checkout that a command works on, and the guide in it."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from scaling_guide.cli.console import errors
-from scaling_guide.lab.layout import lab
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.lab_layout import NUMBERS, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.problems import Invalid
 from scaling_guide.verify.outcome import ExitCode
+
+LabNumber = Annotated[
+    int | None,
+    typer.Option("--lab", min=NUMBERS[0], max=NUMBERS[-1], help="the lab's number; SG_LAB or 42"),
+]
 
 
 def root() -> Path:
@@ -25,7 +31,7 @@ def root() -> Path:
 def guide(number: int | None = None) -> Guide:
     """The guide of this checkout, its lab filled in for lab `number`. Exits with 1 on problems."""
     try:
-        return load(root() / "data", lab(number).variables)
+        return load(root() / "data", layout(number).variables)
     except Invalid as invalid:
         for problem in invalid.problems:
             errors.print(str(problem), markup=False, highlight=False)

@@ -16,6 +16,7 @@ from scaling_guide.lab.play import Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed
 from scaling_guide.lab.rehearsal import rehearse as play
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.lab_layout import NUMBERS
 from scaling_guide.verify.outcome import ExitCode
 
 
@@ -24,7 +25,10 @@ def rehearse(
         list[str] | None, typer.Argument(metavar="[ID]...", help="runbooks and experiments; else all")
     ] = None,
     number: Annotated[
-        int | None, typer.Option("--lab", help="the lab to break; else the one after SG_LAB or 42")
+        int | None,
+        typer.Option(
+            "--lab", min=NUMBERS[0], max=NUMBERS[-1], help="the lab to break; else the one after SG_LAB or 42"
+        ),
     ] = None,
     allow_irreversible: Annotated[
         bool, typer.Option("--allow-irreversible", help="run steps that cannot be undone as well")
@@ -38,7 +42,7 @@ def rehearse(
     Exit code 1 when more was lost than documented, a check did not hold or a roll-back did not bring back
     what was there; 10 when nothing is wrong, but something could not be rehearsed.
     """
-    own = number or lab().number + 1
+    own = number or lab().number % NUMBERS[-1] + 1
     guide = project.guide(own)
     environment = project.environment(guide, "lab")
     say = partial(errors.print, style="dim", highlight=False, markup=False)

@@ -23,9 +23,6 @@ from scaling_guide.verify.reports import explanation, verdict
 from scaling_guide.verify.run import Run
 
 Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
-LabNumber = Annotated[
-    int | None, typer.Option("--lab", min=1, max=254, help="the lab's number; SG_LAB or 42")
-]
 EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
 
 
@@ -57,7 +54,7 @@ def verify(
     target: Names = None,
     tag: Names = None,
     before: Annotated[bool, typer.Option(help="with --runbook: its preconditions only, go or no-go")] = False,
-    number: LabNumber = None,
+    number: project.LabNumber = None,
     out_dir: Annotated[Path, typer.Option("--out", help="directory for the reports")] = Path("build/verify"),
     retries: Annotated[int, typer.Option(help="observe again, so many times, before a red")] = 0,
     save: Annotated[Path | None, typer.Option(help="keep the observations in this file")] = None,
@@ -165,7 +162,7 @@ def _go_or_no_go(run: Run) -> None:
 def explain(
     check: Annotated[str, typer.Argument(help="the id of a fact, as pages and reports print it")],
     env: EnvironmentName = "lab",
-    number: LabNumber = None,
+    number: project.LabNumber = None,
 ) -> None:
     """Say where an expected value comes from, file by file, and how to look by hand."""
     guide = project.guide(number)

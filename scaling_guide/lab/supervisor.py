@@ -22,6 +22,7 @@ from scaling_guide.lab.layout import Lab, LabError, lab
 from scaling_guide.lab.owner import Notify, Owner, failure
 from scaling_guide.lab.processes import Watchdog
 from scaling_guide.lab.server import Server
+from scaling_guide.model.lab_layout import NoSuchLab
 
 
 async def supervise(where: Lab, tier: str, fleet: str, lock_fd: int, report_fd: int | None) -> int:
@@ -139,8 +140,8 @@ def main() -> int:
         where = lab(asked.lab)
         where.claim()
         lock_fd = lock.take(where) if asked.lock_fd is None else asked.lock_fd
-    except LabError as error:
-        parser.error(error.reason)
+    except (NoSuchLab, LabError) as error:
+        parser.error(str(error))
     if lock_fd is None:
         parser.error(f"lab {where.number} is up already")
     return asyncio.run(supervise(where, asked.tier, asked.fleet, lock_fd, asked.report_fd))

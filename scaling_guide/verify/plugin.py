@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.lab_layout import NoSuchLab, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.problems import Invalid
 from scaling_guide.probes.observation import Failure, Result
@@ -259,11 +259,11 @@ def _unjudged(check: Check) -> CheckResult:
 
 def _load(data: Path, name: str, number: int | None) -> tuple[Guide, Environment]:
     try:
-        guide = load(data, lab(number).variables)
+        guide = load(data, layout(number).variables)
     except Invalid as invalid:
         raise pytest.UsageError(f"the guide's data has problems:\n{invalid}") from None
-    except LabError as error:
-        raise pytest.UsageError(error.reason) from None
+    except NoSuchLab as error:
+        raise pytest.UsageError(str(error)) from None
     if name not in guide.environments:
         known = ", ".join(sorted(guide.environments))
         raise pytest.UsageError(f"there is no environment {name}; data/environments has: {known}")

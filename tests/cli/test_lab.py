@@ -41,11 +41,24 @@ def test_nothing_is_proven_by_a_lab_that_is_down(guide: Guide, nowhere: Lab) -> 
     assert "Traceback" not in ended.text
 
 
-def test_a_lab_number_that_is_none_is_told(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SG_LAB", "many")
-    ended = guide("lab", "status")
-    assert ended.code != 0
-    assert "`many` is no lab number: use 1 to 254" in ended.err
+@pytest.mark.parametrize("written", ["many", "0", "255", "-1", ""])
+@pytest.mark.parametrize("call", ["lab status", "lab up", "verify --env lab", "validate"])
+def test_a_bad_number_in_sg_lab_is_an_error_of_the_call(
+    guide: Guide, monkeypatch: pytest.MonkeyPatch, call: str, written: str
+) -> None:
+    monkeypatch.setenv("SG_LAB", written)
+    ended = guide(*call.split())
+    assert ended.code == 4
+    assert f"`{written}` is no lab number: set SG_LAB to one from 1 to 254" in ended.err.replace("\n", " ")
+    assert "Traceback" not in ended.text
+
+
+@pytest.mark.parametrize("written", ["many", "0", "255"])
+@pytest.mark.parametrize("call", ["lab status", "lab rehearse nothing", "verify --env lab", "bench"])
+def test_a_bad_number_of_a_lab_is_an_error_of_the_call(guide: Guide, call: str, written: str) -> None:
+    ended = guide(*call.split(), "--lab", written)
+    assert ended.code == 4
+    assert "Invalid value for '--lab'" in ended.err
 
 
 def test_the_lab_of_the_tests_is_up(guide: Guide, live: Lab) -> None:
