@@ -1,7 +1,6 @@
 """Every execution of an order, by any instance: one line each in a file that all of them append to."""
 
 import json
-import os
 from pathlib import Path
 
 
@@ -10,11 +9,12 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._end = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        path.touch(0o600)
 
     def add(self, order: str, instance: str) -> None:
         """Note one execution. One write to an append-only file, so that lines do not mix."""
-        os.write(self._end, json.dumps([order, instance]).encode() + b"\n")
+        with self._path.open("ab", buffering=0) as end:
+            end.write(json.dumps([order, instance]).encode() + b"\n")
 
     def executions(self) -> dict[str, list[str]]:
         """Each order with the instances that executed it, in the order of time."""

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import psutil
+
 from scaling_guide.lab.app.ledger import Ledger
 
 
@@ -20,3 +22,15 @@ def test_any_name_is_kept_as_it_is(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "orders")
     ledger.add('two\nlines "quoted"', "app-1")
     assert list(ledger.executions()) == ['two\nlines "quoted"']
+
+
+def test_a_ledger_keeps_no_file_open(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "orders")
+    ledger.add("a", "app-1")
+    ledger.executions()
+    assert str(tmp_path / "orders") not in {file.path for file in psutil.Process().open_files()}
+
+
+def test_only_its_user_reads_a_ledger(tmp_path: Path) -> None:
+    Ledger(tmp_path / "orders")
+    assert (tmp_path / "orders").stat().st_mode & 0o777 == 0o600
