@@ -1,23 +1,21 @@
 """The application behind the load balancers: `scaling_guide.lab.app`, one process an instance."""
 
-import asyncio
-import http.client
-import sys
 from collections.abc import Mapping
-from signal import SIGINT, SIGTERM
+from http import HTTPStatus
+from http.client import HTTPResponse
 from types import MappingProxyType
 
 from cryptography.fernet import Fernet
 
-from scaling_guide.lab import files
 from scaling_guide.lab.ca import write_secret
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Render, Server
+from scaling_guide.lab.servers.python_service import python_service
 from scaling_guide.model.environments import AppTarget
 
 NOWHERE: Mapping[str, object] = MappingProxyType({})
-PROBE_SECONDS = 2.0
+READY = "/readyz"
 # longer than any documented drain and shutdown together
 STOP_SECONDS = 60.0
 
@@ -33,8 +31,6 @@ def server(lab: Lab, target: AppTarget, render: Render, places: Mapping[str, obj
     if not session_key.exists():
         write_secret(session_key, Fernet.generate_key())
     options = {
-        "host": bind.ip,
-        "port": bind.port,
         "instance": target.id,
         "version": target.version,
         "session-key": session_key,
@@ -42,36 +38,10 @@ def server(lab: Lab, target: AppTarget, render: Render, places: Mapping[str, obj
         "settings": directory / "app.env",
         **places,
     }
-
-    def prepare() -> None:
-        files.write(directory, render())
-
-    async def ready(pid: int) -> str | None:
-        status = await asyncio.to_thread(_status, bind, "/readyz")
-        return None if status == 200 else f"/readyz answered {status}"
-
-    return Server(
-        name=target.id,
-        argv=(
-            *(sys.executable, "-m", "scaling_guide.lab.app"),
-            *(f"--{name}={value}" for name, value in options.items()),
-        ),
-        binds=(bind,),
-        env={"PYTHONPATH": str(lab.repo)},
-        prepare=prepare,
-        ready=ready,
-        stop_signal=SIGTERM,
-        halt_signal=SIGINT,
-        stop_seconds=STOP_SECONDS,
+    return python_service(
+        lab, target.id, "scaling_guide.lab.app", bind, options, render, READY, _lack, STOP_SECONDS
     )
 
 
-def _status(bind: Bind, path: str) -> int | str:
-    connection = http.client.HTTPConnection(bind.ip, bind.port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError as error:
-        return str(error)
-    finally:
-        connection.close()
+def _lack(answer: HTTPResponse) -> str | None:
+    return None if answer.status == HTTPStatus.OK else f"{READY} answered {answer.status}"
