@@ -55,7 +55,8 @@ def server(lab: Lab, guide: Guide, environment: Environment, target: Target, tie
     """The server that a target of the environment describes, configured for the tier."""
     render = partial(configs.render, guide, environment, target, tier)
     if isinstance(target, AppTarget):
-        return app.server(lab, target, render, redis.places(lab, environment))
+        places = {**redis.places(lab, environment), **pgbouncer.places(lab, environment)}
+        return app.server(lab, target, render, places)
     if isinstance(target, LinuxTarget):
         return host.server(lab, target, render)
     if isinstance(target, RedisTarget):

@@ -24,7 +24,12 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        await self._instance.database.open()
         self._warming = asyncio.create_task(self._instance.cache.keep_warm())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await self._instance.database.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # not passed on to uvicorn, which would send itself the signal again and end with its number

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scaling_guide.lab.app.cache import Cache
+from scaling_guide.lab.app.database import Database
 from scaling_guide.lab.app.settings import Options
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
@@ -23,9 +24,11 @@ class Instance:
     started: float = field(default_factory=time.monotonic)
     draining: bool = False
     cache: Cache = field(init=False)
+    database: Database = field(init=False)
 
     def __post_init__(self) -> None:
         self.cache = Cache(self.options.places, self.options.habits)
+        self.database = Database(self.options.databases, self.options.patience)
 
     @property
     def has_started(self) -> bool:

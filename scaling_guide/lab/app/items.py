@@ -3,23 +3,29 @@
 `REGRESSIONS` are the ways in which such a list gets slow or boundless.
 """
 
-import asyncio
-import time
 from dataclasses import dataclass
 from itertools import count
 
+import psycopg
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
+from scaling_guide.lab.app.database import Database, Session, endpoint, json_answer
 from scaling_guide.lab.app.settings import Limits
 
-ITEMS = [{"id": number, "name": f"item {number}", "state": "active"} for number in range(1, 1201)]
-QUERY_SECONDS = 0.001
+# the index of the key finds the place; one row more than the page tells whether another page follows
+_PAGE = "select id, name, state from app.items where id > %s::bigint order by id limit %s::bigint + 1"
+_KEYS = "select id from app.items where id > %s::bigint order by id limit %s::bigint + 1"
+_ITEM = "select id, name, state from app.items where id = %s::bigint"
+_SLOW = "select pg_sleep(%s)"
+_FAILING = "select 1 / 0"
 
 
 @dataclass(frozen=True)
 class Regression:
-    """What a bad change does to every `each`-th answer, late or failed, and to all: which bound is lost."""
+    """What a bad change does to every `each`-th answer, late or failed, and to all: which bound is lost, or
+    whether rows are fetched one by one."""
 
     seconds: float = 0.0
     each: int = 1
@@ -27,6 +33,7 @@ class Regression:
     bounded: bool = True
     cursor: bool = True
     default: bool = True
+    one_by_one: bool = False
 
 
 REGRESSIONS = {
@@ -36,6 +43,7 @@ REGRESSIONS = {
     "unbounded": Regression(bounded=False),
     "endless": Regression(cursor=False),
     "whole-list": Regression(default=False),
+    "one-by-one": Regression(one_by_one=True),
 }
 AS_INTENDED = Regression()
 
@@ -47,8 +55,8 @@ class Items:
         self._limits = limits
         self._asked = count(1)
 
-    async def items(self, request: Request) -> Response:
-        """At most `limit` rows after `after`, with the cursor of the next page, and what it took."""
+    async def items(self, request: Request, session: Session) -> Response:
+        """At most `limit` rows after `after`, with the cursor of the next page."""
         named = request.path_params.get("regression", self._limits.regression)
         change = REGRESSIONS.get(named, AS_INTENDED)
         default = self._limits.page_default if change.default else self._limits.page_most
@@ -59,17 +67,28 @@ class Items:
             return PlainTextResponse("`after` and `limit` are numbers\n", 400)
         if change.bounded:
             limit = min(limit, self._limits.page_most)
-        begun = time.perf_counter()
-        struck = next(self._asked) % change.each == 0
-        await asyncio.sleep(QUERY_SECONDS + (change.seconds if struck else 0))
-        if struck and change.failing:
-            return PlainTextResponse("failed\n", 500)
-        # ids are dense here; a database finds the place through the index of the key
-        rows = ITEMS[after : after + limit]
-        database = time.perf_counter() - begun
-        more = change.cursor and after + limit < len(ITEMS)
-        answer = JSONResponse({"items": rows, "next": rows[-1]["id"] if rows and more else None})
-        total = time.perf_counter() - begun
-        timing = f"app;dur={(total - database) * 1000:.2f}, db;dur={database * 1000:.2f}"
-        answer.headers.update({"Server-Timing": timing, "Cache-Control": "no-store"})
-        return answer
+        if next(self._asked) % change.each == 0:
+            try:
+                await _strike(change, session)
+            except psycopg.DataError:
+                return PlainTextResponse("failed\n", 500)
+        found = await session.rows(_KEYS if change.one_by_one else _PAGE, after, limit)
+        rows = found[:limit]
+        if change.one_by_one:
+            rows = [row for key in rows for row in await session.rows(_ITEM, key["id"])]
+        more = change.cursor and len(found) > limit
+        return json_answer({"items": rows, "next": rows[-1]["id"] if more else None})
+
+
+async def _strike(change: Regression, session: Session) -> None:
+    """What a bad change adds to an answer. Raises psycopg.DataError where it fails."""
+    if change.seconds:
+        await session.rows(_SLOW, change.seconds)
+    if change.failing:
+        await session.rows(_FAILING)
+
+
+def routes(limits: Limits, database: Database) -> list[Route]:
+    """`/api/items`, and the same as each bad change left it."""
+    items = endpoint(database.readers, Items(limits).items)
+    return [Route("/api/items", items), Route("/regressions/{regression}/api/items", items)]

@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from scaling_guide.lab.app import cache, pages
+from scaling_guide.lab.app import cache, events, items, orders, pages
 from scaling_guide.lab.app.instance import Answering, Instance, Metrics
-from scaling_guide.lab.app.items import Items
 from scaling_guide.lab.app.ledger import Ledger
 
 SESSION_SECONDS = 3600
@@ -29,7 +28,7 @@ FROM_PROXIES = (
 def application(instance: Instance) -> Starlette:
     """The ASGI application of one instance."""
     metrics = Metrics(instance)
-    service, items = Service(instance, metrics), Items(instance.options.limits)
+    service = Service(instance, metrics)
     return Starlette(
         routes=[
             Route("/livez", service.livez),
@@ -49,10 +48,11 @@ def application(instance: Instance) -> Starlette:
             Route("/metrics", service.metrics),
             Route("/", pages.page),
             Route("/assets/{name}", pages.asset),
-            Route("/api/items", items.items),
             Route("/regressions/{regression}/", pages.page),
             Route("/regressions/{regression}/assets/{name}", pages.asset),
-            Route("/regressions/{regression}/api/items", items.items),
+            *items.routes(instance.options.limits, instance.database),
+            *orders.routes(instance.database),
+            *events.routes(instance.database),
             *cache.routes(
                 instance.options.places,
                 instance.options.habits,
@@ -110,6 +110,11 @@ class Service:
             cache_jitter=limits.cache_jitter,
             cache_lock=f"{limits.cache_lock:g}s",
             cache_timeout=f"{limits.cache_timeout * 1000:g}ms",
+            pool_size=limits.pool_size,
+            pool_timeout=f"{limits.pool_timeout:g}s",
+            pool_lifetime=f"{limits.pool_lifetime:g}s",
+            connect_timeout=f"{limits.connect_timeout:g}s",
+            statements_timeout=f"{limits.statements_timeout:g}s",
         )
 
     async def whoami(self, request: Request) -> Response:

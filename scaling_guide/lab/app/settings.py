@@ -6,7 +6,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from scaling_guide.lab.app.cache import Habits, Places, ratio
+from scaling_guide.lab.app import cache, database
+from scaling_guide.lab.app.cache import Habits, ratio
+from scaling_guide.lab.app.database import Patience
 from scaling_guide.model.units import Unit, meaning
 
 
@@ -15,8 +17,8 @@ class Limits:
     """The settings of the file, durations in seconds.
 
     The file has a line `APP_KEEP_ALIVE=75s` for each; the last four have defaults, and other values than
-    those are faults that a lab can put in. Those of the cache may be missing where there is none, and those
-    of a page of the list, in rows.
+    those are faults that a lab can put in. Those of the cache and of the database may be missing where there
+    is none, and those of a page of the list, in rows.
     """
 
     keep_alive: float
@@ -29,6 +31,11 @@ class Limits:
     cache_jitter: str = "10%"
     cache_lock: float = 5.0
     cache_timeout: float = 0.1
+    pool_size: int = 5
+    pool_timeout: float = 3.0
+    pool_lifetime: float = 1800.0
+    connect_timeout: float = 2.0
+    statements_timeout: float = 16.0
     version: str = ""
     liveness_status: int = 200
     health_cache_control: str = "no-store"
@@ -47,13 +54,26 @@ class Options:
     session_key: Path
     ledger: Path
     limits: Limits
-    places: Places = field(default_factory=Places)
+    places: cache.Places = field(default_factory=cache.Places)
+    databases: database.Places = field(default_factory=database.Places)
 
     @property
     def habits(self) -> Habits:
         """How this instance keeps values in its cache."""
         limits = self.limits
         return Habits(limits.cache_ttl, ratio(limits.cache_jitter), limits.cache_lock, limits.cache_timeout)
+
+    @property
+    def patience(self) -> Patience:
+        """How this instance shares and awaits the connections to its databases."""
+        limits = self.limits
+        return Patience(
+            size=limits.pool_size,
+            checkout=limits.pool_timeout,
+            lifetime=limits.pool_lifetime,
+            connect=limits.connect_timeout,
+            statements=limits.statements_timeout,
+        )
 
 
 def _seconds(written: str) -> float:
@@ -98,6 +118,9 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--cache", help="host:port of the Redis that is a cache")
     parser.add_argument("--sentinels", default="", help="host:port,... of those who know where sessions are")
     parser.add_argument("--redis-password", type=Path, help="file with the password of user app")
+    parser.add_argument("--database", help="host:port/name of the database, through its pooler")
+    parser.add_argument("--readers", help="host:port/name for reads that may be late; else the same")
+    parser.add_argument("--passfile", type=Path, help="file in libpq's form with the password of user app")
     parser.add_argument("--settings", type=Path, required=True, help="file with the limits")
     given = vars(parser.parse_args(arguments))
     try:
@@ -106,5 +129,6 @@ def options(arguments: Sequence[str] | None = None) -> Options:
         parser.error(f"--settings: {error}")
     given["version"] = limits.version or given["version"]
     sentinels = tuple(filter(None, given.pop("sentinels").split(",")))
-    places = Places(given.pop("cache"), sentinels, password_file=given.pop("redis_password"))
-    return Options(**given, limits=limits, places=places)
+    places = cache.Places(given.pop("cache"), sentinels, password_file=given.pop("redis_password"))
+    databases = database.Places(given.pop("database"), given.pop("readers"), passfile=given.pop("passfile"))
+    return Options(**given, limits=limits, places=places, databases=databases)

@@ -12,7 +12,7 @@ select 'c' || n || '@example.test', now() - n * interval '1 minute' from generat
 create table app.orders as
 select n::bigint as id, 1 + (n * 7919::bigint) % 10000 as customer_id,
   case when n % 50 = 0 then 'open' else 'done' end as status,
-  (n % 10000) / 100.0 as total, now() - n * interval '10 seconds' as created_at
+  ((n % 10000) / 100.0)::numeric(12, 2) as total, now() - n * interval '10 seconds' as created_at
 from generate_series(1, 300000) n;
 
 alter table app.orders alter id set not null, alter customer_id set not null, add primary key (id),
@@ -47,6 +47,14 @@ $$;
 
 insert into app.events (at, kind)
 select date_trunc('month', now()) + n * interval '1 second', 'visit' from generate_series(1, 10000) n;
+
+create table app.items (
+  id bigint generated always as identity primary key,
+  name text not null,
+  state text not null
+);
+
+insert into app.items (name, state) select 'item ' || n, 'active' from generate_series(1, 1200) n;
 
 create extension pg_stat_statements;
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
@@ -17,9 +18,11 @@ from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.processes import ordinary_user
 from scaling_guide.lab.server import ReloadRefused, Render, Server
 from scaling_guide.lab.servers import identities
-from scaling_guide.model.environments import PgbouncerTarget
+from scaling_guide.model.environments import Environment, PgbouncerTarget
+from scaling_guide.model.record import System
 
 ADMINISTRATOR = "pgbouncer_admin"
+APPLICATION = "app"
 LIMITS = "limits.conf"
 ANSWER_SECONDS = 2
 START_SECONDS = 15.0
@@ -63,6 +66,17 @@ def server(lab: Lab, target: PgbouncerTarget, render: Render, needs: tuple[str, 
         halt_signal=SIGTERM,
         start_seconds=START_SECONDS,
     )
+
+
+def places(lab: Lab, environment: Environment) -> Mapping[str, object]:
+    """The options that tell the application where its database is, and the replicas of that."""
+    for target in environment.of(System.PGBOUNCER):
+        assert isinstance(target, PgbouncerTarget)
+        identities.passwords(lab)
+        place = f"{target.address}:{target.port}/{target.database}"
+        readers = {"readers": f"{place}_ro"} if target.replica else {}
+        return {"database": place, **readers, "passfile": identities.passfile(lab, APPLICATION)}
+    return {}
 
 
 def console(lab: Lab, target: PgbouncerTarget) -> psycopg.Connection[tuple[Any, ...]]:
