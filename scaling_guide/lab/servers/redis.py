@@ -3,8 +3,10 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -30,16 +32,34 @@ Target = RedisTarget | SentinelTarget
 
 def server(lab: Lab, target: RedisTarget, render: Render, needs: tuple[str, ...] = ()) -> Server:
     """The server that this target describes, configured by the files that `render` returns."""
+
+    def secret_lines() -> tuple[str, ...]:
+        return (f"masterauth {passwords.read(lab, 'redis-replica')}",)
+
+    started = started_with_secrets(lab, target, render, needs, secret_lines, partial(missing, target))
+    return replace(started, start_seconds=START_SECONDS)
+
+
+def started_with_secrets(
+    lab: Lab,
+    target: Target,
+    render: Render,
+    needs: tuple[str, ...],
+    secret_lines: Callable[[], tuple[str, ...]],
+    lack: Callable[[int], str | None],
+) -> Server:
+    """A program of Redis whose file includes one with `secret_lines`; ready when `lack` finds none."""
     user = processes.ordinary_user("redis")
+    directory = lab.directory(target.id)
     make_passwords(lab)
 
     def prepare() -> None:
-        files.write(lab.directory(target.id), passwords.filled(lab, render()))
-        write_secret(Path(target.secrets), f"masterauth {passwords.read(lab, 'redis-replica')}\n".encode())
-        own(lab.directory(target.id), user)
+        files.write(directory, passwords.filled(lab, render()))
+        write_secret(Path(target.secrets), "\n".join((*secret_lines(), "")).encode())
+        own(directory, user)
 
     async def ready(pid: int) -> str | None:
-        return await asyncio.to_thread(missing, target, pid)
+        return await asyncio.to_thread(lack, pid)
 
     return Server(
         name=target.id,
@@ -49,7 +69,6 @@ def server(lab: Lab, target: RedisTarget, render: Render, needs: tuple[str, ...]
         user=user,
         prepare=prepare,
         ready=ready,
-        start_seconds=START_SECONDS,
     )
 
 

@@ -1,17 +1,13 @@
 """Sentinel: three that watch over the sessions. Each rewrites its own file with what it learns."""
 
-import asyncio
 import secrets
-from pathlib import Path
 
 import redis
 
-from scaling_guide.lab import files, passwords, processes
-from scaling_guide.lab.ca import write_secret
+from scaling_guide.lab import passwords
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Render, Server
-from scaling_guide.lab.servers.redis import make_passwords, missing, operator, own
+from scaling_guide.lab.servers.redis import missing, operator, started_with_secrets
 from scaling_guide.model.environments import Environment, SentinelTarget
 
 
@@ -19,38 +15,21 @@ def server(
     lab: Lab, environment: Environment, target: SentinelTarget, render: Render, needs: tuple[str, ...] = ()
 ) -> Server:
     """The Sentinel that this target describes; ready when it knows a replica and its peers know it."""
-    user = processes.ordinary_user("redis")
     peers = len(environment.of(target.system)) - 1
-    make_passwords(lab)
 
-    def prepare() -> None:
-        files.write(lab.directory(target.id), passwords.filled(lab, render()))
+    def secret_lines() -> tuple[str, ...]:
         password = passwords.read(lab, "redis-sentinel")
-        lines = (
+        return (
             f"sentinel auth-pass {target.service} {password}",
             f"sentinel sentinel-pass {password}",
             # so that one that forgot everything is not a fourth for its peers
             f"sentinel myid {secrets.token_hex(20)}",
         )
-        write_secret(Path(target.secrets), "\n".join((*lines, "")).encode())
-        own(lab.directory(target.id), user)
 
-    async def ready(pid: int) -> str | None:
-        return await asyncio.to_thread(_missing, target, pid, peers)
+    def lack(pid: int) -> str | None:
+        return missing(target, pid) or unaware(target, peers)
 
-    return Server(
-        name=target.id,
-        argv=(target.binary, target.config),
-        binds=(Bind(target.address, target.port),),
-        needs=needs,
-        user=user,
-        prepare=prepare,
-        ready=ready,
-    )
-
-
-def _missing(target: SentinelTarget, pid: int, peers: int) -> str | None:
-    return missing(target, pid) or unaware(target, peers)
+    return started_with_secrets(lab, target, render, needs, secret_lines, lack)
 
 
 def unaware(target: SentinelTarget, peers: int) -> str | None:
