@@ -161,7 +161,7 @@ class Play:
         return [
             render_step(step, self.situation, target)
             for step in self.rehearsal.before
-            for target in targets(step.system, self.situation)
+            for target in targets(step, self.situation)
         ]
 
     async def _confirm(self) -> None:
@@ -169,7 +169,7 @@ class Play:
         if self.situation is None:
             return
         for look in self.situation.runbook.confirm:
-            for target in targets(look.system, self.situation):
+            for target in targets(look, self.situation):
                 text = render(look.run, self.situation, target)
                 ran = await shell.run(text, self.environ, self.lab.repo, COMMAND_SECONDS)
                 self._record("confirm", target, look.look, ran)

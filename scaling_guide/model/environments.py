@@ -134,8 +134,8 @@ class PostgresTarget(_SqlTarget):
     """One PostgreSQL server.
 
     A replica names the primary that it follows as `upstream`, and its `slot` there, which is also the name
-    that the primary knows it by. `operator` is the system user who may be superuser over the socket, and
-    `network` the addresses that clients and replicas may come from.
+    that the primary knows it by. `owner` is the system user that the server runs as, `operator` the one who
+    may be superuser over the socket, and `network` the addresses that clients and replicas may come from.
     """
 
     system: Literal[System.POSTGRES]
@@ -145,6 +145,7 @@ class PostgresTarget(_SqlTarget):
     data: Text
     sockets: Text
     network: Text
+    owner: Text = "postgres"
     operator: Text = "postgres"
     upstream: Id | None = None
     slot: Text | None = None
@@ -152,12 +153,17 @@ class PostgresTarget(_SqlTarget):
 
 
 class PgbouncerTarget(_SqlTarget):
-    """One PgBouncer in front of `primary` and, for reads that may be late, of `replica`."""
+    """One PgBouncer in front of `primary` and, for reads that may be late, of `replica`.
+
+    `operator` is the administrator of its console, whose password stands in `operator_passfile`.
+    """
 
     system: Literal[System.PGBOUNCER]
     port: Port = 6432
     binary: Text = "pgbouncer"
     userlist: Text
+    operator: Text = "pgbouncer_admin"
+    operator_passfile: Text
     primary: Id
     replica: Id | None = None
 

@@ -31,20 +31,35 @@ class Parameter(Record):
     example: Text
 
 
-class Step(Record):
-    """One command of a runbook. `run` is a template rendered for the reader's environment.
+class Placed(Record):
+    """A command and where it is run: `run` is a template rendered for the reader's environment.
 
-    `system`, one or several, says where: on every load balancer of that system, or, for `app`, at the one
-    server that the runbook is about; without it the command runs once, from where the guide is. `wait` is a
-    read-only command that is repeated until it succeeds, at most `wait_at_most`. `id` is for scenarios that
-    leave the step out.
+    `system`, one or several, says at which servers: at each of that system, of those that have `role` where
+    one is given; for `app`, at the one server that the runbook is about. Without it the command runs once,
+    from where the guide is.
+    """
+
+    run: Text
+    system: Systems | None = None
+    role: Id | None = None
+
+    @model_validator(mode="after")
+    def _role_is_of_a_system(self) -> "Placed":
+        if self.role is not None and self.system is None:
+            raise ValueError("give `role` together with `system`")
+        return self
+
+
+class Step(Placed):
+    """One command of a runbook.
+
+    `wait` is a read-only command that is repeated until it succeeds, at most `wait_at_most`. `id` is for
+    scenarios that leave the step out.
     """
 
     id: Id | None = None
     do: Text
-    run: Text
     safety: Safety
-    system: Systems | None = None
     wait: Text | None = None
     wait_at_most: Duration | None = None
     takes_effect: Text | None = None
@@ -56,12 +71,10 @@ class Step(Record):
         return self
 
 
-class Confirm(Record):
+class Confirm(Placed):
     """A read-only look that confirms or refutes the symptom."""
 
     look: Text
-    run: Text
-    system: Systems | None = None
     normal: Text
     abnormal: Text
     empty: Text

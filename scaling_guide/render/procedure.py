@@ -26,12 +26,12 @@ PHASES: Mapping[str, Words] = {
 
 def looks(look: Confirm, found: Situation) -> list[tuple[str, str]]:
     """Where a look is taken, and its command there. Raises as `commands.render` does."""
-    return [(_place(target), render(look.run, found, target)) for target in targets(look.system, found)]
+    return [(_place(target), render(look.run, found, target)) for target in targets(look, found)]
 
 
 def steps(step: Step, found: Situation) -> list[tuple[str, Command]]:
     """Where a step is taken, and its command there. Raises as `commands.render` does."""
-    return [(_place(target), render_step(step, found, target)) for target in targets(step.system, found)]
+    return [(_place(target), render_step(step, found, target)) for target in targets(step, found)]
 
 
 def _place(target: Target | None) -> str:

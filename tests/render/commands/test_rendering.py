@@ -24,7 +24,7 @@ from scaling_guide.render.commands import (
 )
 from scaling_guide.render.configs import render as config_files
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 FOUND, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo", "user": "me"})
 assert FOUND is not None
 GUIDE = FOUND
@@ -110,11 +110,10 @@ def test_every_command_can_be_rendered_and_read_by_bash(environment: str, runboo
     found = of(environment, runbook)
     commands = [command for phase in PHASES for command in phase_commands(found, phase)]
     texts = [text for command in commands for text in (command.run, command.wait) if text]
-    looks = [(look.run, look.system) for look in found.runbook.confirm]
-    texts += [render(run, found, target) for run, system in looks for target in targets(system, found)]
+    texts += [render(look.run, found, at) for look in found.runbook.confirm for at in targets(look, found)]
     if found.runbook.rehearsal:
         before = found.runbook.rehearsal.before
-        texts += [render_step(each, found, at).run for each in before for at in targets(each.system, found)]
+        texts += [render_step(each, found, at).run for each in before for at in targets(each, found)]
     for text in texts:
         read = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True)
         assert read.returncode == 0, f"{read.stderr}\n{text}"
@@ -124,9 +123,7 @@ def test_every_command_can_be_rendered_and_read_by_bash(environment: str, runboo
 @pytest.mark.parametrize("runbook", GUIDE.runbooks)
 def test_read_only_commands_write_no_file_and_set_nothing(runbook: str) -> None:
     found = of("production", runbook)
-    looks = [
-        render(look.run, found, at) for look in found.runbook.confirm for at in targets(look.system, found)
-    ]
+    looks = [render(look.run, found, at) for look in found.runbook.confirm for at in targets(look, found)]
     steps = [command for phase in PHASES for command in phase_commands(found, phase)]
     looks += [command.run for command in steps if command.step.safety is Safety.READ_ONLY]
     looks += [command.wait for command in steps if command.wait]
@@ -141,7 +138,7 @@ def test_read_only_commands_write_no_file_and_set_nothing(runbook: str) -> None:
 def test_a_step_comes_once_for_each_of_its_load_balancers() -> None:
     found = of("production")
     systems = (System.NGINX, System.HAPROXY)
-    assert [at.id for at in targets(systems, found) if at] == [
+    assert [at.id for at in targets(step("true", systems), found) if at] == [
         each.id for each in found.environment.of(*systems)
     ]
 
@@ -149,11 +146,11 @@ def test_a_step_comes_once_for_each_of_its_load_balancers() -> None:
 def test_a_step_at_the_application_comes_once_for_the_server_that_the_runbook_is_about() -> None:
     place = GUIDE.environments["production"]
     found = situation(GUIDE, place, GUIDE.runbooks["drain-and-replace-backend"], "app-2")
-    assert [at.id for at in targets(System.APP, found) if at] == ["app-2"]
+    assert [at.id for at in targets(step("true", System.APP), found) if at] == ["app-2"]
 
 
 def test_a_step_without_a_system_comes_once() -> None:
-    assert targets(None, of()) == (None,)
+    assert targets(step("true"), of()) == (None,)
 
 
 def test_commands_come_in_the_order_of_the_steps() -> None:
