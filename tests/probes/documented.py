@@ -1,16 +1,20 @@
 """The documented configuration of both load balancers, for addresses and a directory of the tests."""
 
 import os
+import re
 import shlex
 import shutil
 import socketserver
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.facts import Fact
@@ -23,6 +27,7 @@ from scaling_guide.render.configs import render
 DATA = Path(__file__).parents[2] / "data"
 # two runs of the tests at a time do not meet
 NET = f"127.66.{os.getpid() % 250 + 1}"
+SECONDS = 5.0
 
 
 @cache
@@ -98,15 +103,39 @@ def haproxy_master(path: Path) -> Iterator[None]:
             server.shutdown()
 
 
-def facts(root: Path, probe: Probe) -> tuple[Fact, ...]:
+def root(master: Callable[[Path], AbstractContextManager[None]], file: str) -> Any:
+    """A fixture: a directory of a module's tests, with a `master` that runs from the documented `file`."""
+
+    @pytest.fixture(scope="module")
+    def root() -> Iterator[Path]:
+        with directory() as path, master(path / file):
+            yield path
+
+    return root
+
+
+def _facts(root: Path, probe: Probe) -> tuple[Fact, ...]:
     """All documented facts that this probe is asked for."""
     return tuple(fact for fact in _guide(root).facts.values() if fact.probe is probe)
+
+
+def unmet(
+    root: Path, tier: TierName, target: str, probe: Probe, look: Callable[..., tuple[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """What `look` finds in the documented files of a target, where that does not meet a fact of the probe."""
+    where = environment(root, tier)
+    write(root, where.targets[target], tier)
+    version, values = look(where, where.targets[target], SECONDS)
+    assert re.fullmatch(r"[0-9.]+", version)
+    verdicts = {fact.id: fact.claim(where).judge(values) for fact in _facts(root, probe)}
+    assert verdicts
+    return {name: verdict.found for name, verdict in verdicts.items() if not verdict.met}
 
 
 def failing_by_hand(root: Path, environment: Environment, target: Target, probe: Probe) -> str:
     """The commands for a person that end in an error, of all documented facts of this probe."""
     commands = [
-        by_hand(probe, environment, target, fact.claim(environment).setting) for fact in facts(root, probe)
+        by_hand(probe, environment, target, fact.claim(environment).setting) for fact in _facts(root, probe)
     ]
     assert commands
     script = "\n".join(f"{{ {each}; }} >/dev/null || echo {shlex.quote(each)}" for each in commands)

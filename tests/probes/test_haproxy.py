@@ -169,10 +169,7 @@ def test_a_file_with_conditional_lines_is_not_guessed_at() -> None:
 # ------------------------------------------------------------------------------------- the file on a host
 
 
-@pytest.fixture(scope="module")
-def root() -> Iterator[Path]:
-    with documented.directory() as path, documented.haproxy_master(path / "haproxy" / "master.sock"):
-        yield path
+root = documented.root(documented.haproxy_master, "haproxy/master.sock")
 
 
 def target(environment: Environment) -> HaproxyTarget:
@@ -183,15 +180,7 @@ def target(environment: Environment) -> HaproxyTarget:
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_documented_setting_is_found_in_the_documented_file(root: Path, tier: TierName) -> None:
-    environment = documented.environment(root, tier)
-    documented.write(root, target(environment), tier)
-    version, values = haproxy.config(environment, target(environment), SECONDS)
-    claims = {fact.id: fact.claim(environment) for fact in documented.facts(root, Probe.HAPROXY_CONFIG)}
-    assert re.fullmatch(r"[0-9.]+", version)
-    assert claims
-    assert {
-        name: claim.judge(values).found for name, claim in claims.items() if not claim.judge(values).met
-    } == {}
+    assert documented.unmet(root, tier, "haproxy", Probe.HAPROXY_CONFIG, haproxy.config) == {}
 
 
 def test_a_person_finds_every_documented_setting_by_hand(root: Path) -> None:

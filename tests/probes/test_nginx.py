@@ -208,10 +208,7 @@ def test_a_file_that_cannot_be_parsed_is_no_empty_configuration() -> None:
 # ------------------------------------------------------------------------------------ files on a host
 
 
-@pytest.fixture(scope="module")
-def root() -> Iterator[Path]:
-    with documented.directory() as path, documented.nginx_master(path / "nginx" / "nginx.pid"):
-        yield path
+root = documented.root(documented.nginx_master, "nginx/nginx.pid")
 
 
 def target(environment: Environment) -> NginxTarget:
@@ -222,15 +219,7 @@ def target(environment: Environment) -> NginxTarget:
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_documented_setting_is_found_in_the_documented_files(root: Path, tier: TierName) -> None:
-    environment = documented.environment(root, tier)
-    documented.write(root, target(environment), tier)
-    version, values = nginx.config(environment, target(environment), SECONDS)
-    claims = {fact.id: fact.claim(environment) for fact in documented.facts(root, Probe.NGINX_CONFIG)}
-    assert re.fullmatch(r"[0-9.]+", version)
-    assert claims
-    assert {
-        name: claim.judge(values).found for name, claim in claims.items() if not claim.judge(values).met
-    } == {}
+    assert documented.unmet(root, tier, "nginx", Probe.NGINX_CONFIG, nginx.config) == {}
 
 
 def test_a_person_finds_every_documented_setting_by_hand(root: Path) -> None:
