@@ -2,7 +2,7 @@
 
 A test file holds no values. A function with the argument `check` runs once for each fact of its page and each
 target: `checks/<section>/test_<topic>.py` for a topic, `checks/runbooks/test_<runbook>.py` for a runbook,
-where `test_<phase>` runs the checks that the phase relies on.
+for every fact that one of its phases relies on, as `test_phase[PHASE:FACT@TARGET]`.
 """
 
 import json
@@ -89,14 +89,13 @@ class GuideSession:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "check" in metafunc.fixturenames:
             checks = [check for check in self._documented(metafunc) if check in self.selection]
-            metafunc.parametrize("check", checks, ids=[check.name for check in checks], indirect=True)
+            metafunc.parametrize("check", checks, ids=[_test_id(check) for check in checks], indirect=True)
 
     def _documented(self, metafunc: pytest.Metafunc) -> tuple[Check, ...]:
         path = metafunc.definition.path
         section, name = path.parent.name, path.stem.removeprefix("test_")
         if section == "runbooks":
-            phase = metafunc.function.__name__.removeprefix("test_")
-            return runbook_checks(self.guide, self.environment, name, phase)
+            return runbook_checks(self.guide, self.environment, name)
         return topic_checks(self.guide, self.environment, f"{section}/{name}")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -164,7 +163,7 @@ class GuideSession:
             self.results += [CheckResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
         if not rows and (report.failed or report.when == "call"):
             # a test that never judged, could not begin, or whose worker died: it must not be left out
-            self._unjudged.add(report.nodeid.rpartition("[")[2].removesuffix("]"))
+            self._unjudged.add(_check_name(report.nodeid))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self._unreadable = self._unreadable or report.failed
@@ -242,6 +241,15 @@ class BoundCheck:
         if result.outcome is Outcome.WAIVED:
             pytest.xfail(result.message)
         pytest.fail(f"{result.outcome}: {explanation(result)}", pytrace=False)
+
+
+def _test_id(check: Check) -> str:
+    return f"{check.phase}:{check.name}" if check.phase else check.name
+
+
+def _check_name(node_id: str) -> str:
+    """The name of the check in the id of a test."""
+    return node_id.rpartition("[")[2].removesuffix("]").rpartition(":")[2]
 
 
 def _check_of(item: pytest.Item) -> Check | None:

@@ -57,24 +57,22 @@ def topic_checks(guide: Guide, environment: Environment, topic: str) -> tuple[Ch
     )
 
 
-def runbook_checks(guide: Guide, environment: Environment, runbook: str, phase: str) -> tuple[Check, ...]:
-    """The checks that one phase of a runbook relies on."""
+def runbook_checks(
+    guide: Guide, environment: Environment, runbook: str, phase: str | None = None
+) -> tuple[Check, ...]:
+    """The checks that one phase of a runbook relies on; without `phase`, those of each in turn."""
     return tuple(
         check
-        for fact in guide.runbook_facts(runbook, phase)
-        for check in checks_of(environment, fact, runbook, phase)
+        for each in (guide.runbooks[runbook].phases if phase is None else (phase,))
+        for fact in guide.runbook_facts(runbook, each)
+        for check in checks_of(environment, fact, runbook, each)
     )
 
 
 def every_check(guide: Guide, environment: Environment) -> tuple[Check, ...]:
     """All checks of the guide in `environment`, runbook phases included."""
     topics = (check for topic in guide.topics for check in topic_checks(guide, environment, topic))
-    runbooks = (
-        check
-        for name, runbook in guide.runbooks.items()
-        for phase in runbook.phases
-        for check in runbook_checks(guide, environment, name, phase)
-    )
+    runbooks = (check for name in guide.runbooks for check in runbook_checks(guide, environment, name))
     return (*topics, *runbooks)
 
 

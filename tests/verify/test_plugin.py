@@ -1,6 +1,7 @@
 """`pytest checks --env NAME`: what is collected, what is contacted, how it ends and what it leaves behind."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from scaling_guide.probes.observe import save
 from scaling_guide.verify import plugin, run
 from scaling_guide.verify.reports import REPORTS
 from scaling_guide.verify.run import observe_for
-from scaling_guide.verify.selection import Selection, select
+from scaling_guide.verify.selection import Selection, runbook_checks, select
 from tests.live import own_number
 from tests.verify.observations import REPO, guide
 from tests.world import World
@@ -232,6 +233,18 @@ def test_collecting_contacts_nothing_and_reports_nothing(verified: Run, world: W
     ended = verified("--collect-only", "-q", "--system=app")
     assert "app-ready@app-3" in ended.text
     assert (ended.code, world.looks, ended.out.exists()) == (0, [], False)
+
+
+def test_a_check_of_a_runbook_is_named_by_the_first_phase_that_relies_on_it(
+    verified: Run, world: World
+) -> None:
+    relied_on = {check.name: check.phase for check in reversed(runbook_checks(guide(), LAB, RUNBOOK))}
+    ended = verified("--collect-only", "-q", "--runbook", RUNBOOK)
+    found = re.findall(rf"checks/runbooks/test_{RUNBOOK}\.py::test_phase\[(\w+):(\S+)\]", ended.text)
+    assert len(set(relied_on.values())) > 1
+    assert {name: phase for phase, name in found} == relied_on
+    ended = verified("--runbook", RUNBOOK, "-k", "verify:")
+    assert ended.outcomes.keys() == {name for name, phase in relied_on.items() if phase == "verify"}
 
 
 @pytest.mark.parametrize(
