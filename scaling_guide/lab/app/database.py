@@ -43,14 +43,14 @@ class Places:
 
 @dataclass(frozen=True)
 class Patience:
-    """How many connections each pool has, and the seconds that are waited for one, to make one, and for all
-    statements of a request; after `lifetime` seconds a connection is made anew."""
+    """How many connections each pool has, and the seconds that are waited for one, to make one, and for a
+    request with all its statements; after `lifetime` seconds a connection is made anew."""
 
     size: int
     checkout: float
     lifetime: float
     connect: float
-    statements: float
+    request: float
 
 
 @dataclass
@@ -110,6 +110,8 @@ class Pool:
             },
             min_size=patience.size,
             max_size=patience.size,
+            num_workers=patience.size,
+            name=name,
             timeout=patience.checkout,
             max_lifetime=patience.lifetime,
             # no waiting longer and longer: the next request tries again
@@ -130,19 +132,19 @@ class Pool:
 
         Raises Unavailable, and what `work` raises that is not the fault of the database.
         """
-        if time.monotonic() < self._closed_until:
+        if self._is_paused:
             raise Unavailable("the database did not answer a moment ago")
         # a task of its own, because to cancel a statement takes as long as the other side pleases
         working = asyncio.create_task(self._run(work, spent))
         self._ending.add(working)
         working.add_done_callback(self._ending.discard)
         try:
-            done, _ = await asyncio.wait(
-                {working}, timeout=self._patience.checkout + self._patience.statements
-            )
+            done, _ = await asyncio.wait({working}, timeout=self._patience.request)
         finally:
             working.cancel()
         if not done:
+            self._pause()
+            await self._connections.drain()
             raise Unavailable("the database took too long")
         return await working
 
@@ -153,13 +155,11 @@ class Pool:
         finally:
             spent.pool = time.perf_counter() - begun
         try:
-            async with asyncio.timeout(self._patience.statements):
-                return await work(Session(connection, spent))
-        except TimeoutError:
-            raise Unavailable("the statements of the request took too long") from None
+            return await work(Session(connection, spent))
         except (psycopg.OperationalError, ReadOnlySqlTransaction) as error:
-            if connection.closed:
-                await self._lost(told=error.sqlstate is not None)
+            # without a word of the pooler's: it has gone, and the other connections with it
+            if connection.closed and error.sqlstate is None:
+                await self._connections.drain()
             raise Unavailable(_first_line(error)) from None
         finally:
             await self._connections.putconn(connection)
@@ -173,30 +173,29 @@ class Pool:
                     connection = await self._connections.getconn()
                     while _is_closed(connection):
                         await self._connections.putconn(connection)
-                        await self._lost(told=False)
+                        await self._connections.drain()
                         connection = await self._connections.getconn()
                     return connection
                 finally:
                     self._queue.discard(waiting)
         except (TimeoutError, PoolTimeout):
-            raise Unavailable("no connection was free in time") from None
-
-    async def _lost(self, told: bool) -> None:
-        """Make all connections anew, since the rest are most likely lost with the one that was.
-
-        Where the other side `told` why it closed, as a pooler without its database does, connecting to it
-        again will not help for a moment.
-        """
-        if told:
-            self._closed_until = time.monotonic() + BREAK_SECONDS
-        await self._connections.drain()
+            reason = "the database cannot be reached" if self._is_paused else "no connection was free in time"
+            raise Unavailable(reason) from None
 
     def _refused(self, _: object) -> None:
-        """Ask nobody for a moment, and let go of those who wait already."""
+        """Where no connection is left, ask nobody for a moment, and let go of those who wait already."""
+        if self._connections.get_stats()["pool_size"] == 0:
+            self._pause()
+            now = asyncio.get_running_loop().time()
+            for waiting in self._queue:
+                waiting.reschedule(now)
+
+    def _pause(self) -> None:
         self._closed_until = time.monotonic() + BREAK_SECONDS
-        now = asyncio.get_running_loop().time()
-        for waiting in self._queue:
-            waiting.reschedule(now)
+
+    @property
+    def _is_paused(self) -> bool:
+        return time.monotonic() < self._closed_until
 
 
 def _is_closed(connection: Connection) -> bool:

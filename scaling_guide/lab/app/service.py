@@ -114,7 +114,7 @@ class Service:
             pool_timeout=f"{limits.pool_timeout:g}s",
             pool_lifetime=f"{limits.pool_lifetime:g}s",
             connect_timeout=f"{limits.connect_timeout:g}s",
-            statements_timeout=f"{limits.statements_timeout:g}s",
+            database_timeout=f"{limits.database_timeout:g}s",
         )
 
     async def whoami(self, request: Request) -> Response:

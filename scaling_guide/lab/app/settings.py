@@ -35,7 +35,7 @@ class Limits:
     pool_timeout: float = 3.0
     pool_lifetime: float = 1800.0
     connect_timeout: float = 2.0
-    statements_timeout: float = 16.0
+    database_timeout: float = 19.0
     version: str = ""
     liveness_status: int = 200
     health_cache_control: str = "no-store"
@@ -72,7 +72,7 @@ class Options:
             checkout=limits.pool_timeout,
             lifetime=limits.pool_lifetime,
             connect=limits.connect_timeout,
-            statements=limits.statements_timeout,
+            request=limits.database_timeout,
         )
 
 
