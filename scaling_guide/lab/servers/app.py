@@ -23,7 +23,7 @@ STOP_SECONDS = 60.0
 def server(lab: Lab, target: AppTarget, render: Render, places: Mapping[str, object] = NOWHERE) -> Server:
     """The instance that this target describes, with the limits in the files that `render` returns.
 
-    `places` are further options of the application: where its cache and its sessions are.
+    `places` are further options of the application: where its cache, its sessions and its database are.
     """
     bind = Bind(target.address, target.http)
     directory, session_key = lab.directory(target.id), lab.root / "session.key"
