@@ -6,7 +6,6 @@ need the other.
 
 import asyncio
 import math
-import re
 import ssl
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
@@ -92,7 +91,6 @@ async def _look(site: Door, trust: str | None) -> Mapping[str, Any]:
         "versions": [name for name, answer in answers.items() if _accepted(site, name, answer)],
         **{f"{name} > refusal": _refusal(answers[name]) for name in OLD_VERSIONS},
         "ciphers": suites,
-        "ciphers > for any key": [_for_any_key(suite) for suite in suites],
         "alpn": agreed.alpn or "none",
         "unknown name > refusal": _refusal(stranger),
         "resumption": "yes" if resumed else "no",
@@ -127,11 +125,6 @@ async def _suites(site: Door) -> list[str]:
         offered.remove(answer.suite)
         accepted.append(answer.suite)
     return accepted
-
-
-def _for_any_key(suite: str) -> str:
-    """The suite without the part that the kind of certificate decides: `ECDHE-AES128-GCM-SHA256`."""
-    return re.sub("^(EC)?DHE-(ECDSA|RSA)-", r"\1DHE-", suite)
 
 
 async def _resumes(site: Door) -> bool:
