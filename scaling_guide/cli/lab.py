@@ -11,6 +11,7 @@ from rich.table import Table
 
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
+from scaling_guide.cli.measure import measure
 from scaling_guide.cli.rehearse import rehearse
 from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
@@ -124,6 +125,7 @@ def mutate(
 
 
 app.command()(rehearse)
+app.command()(measure)
 
 
 @app.command("issue-certificate")

@@ -11,6 +11,7 @@ from scaling_guide.model.budgets import Budget, Threshold
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
+from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.plans import SupabasePlans
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
@@ -30,6 +31,7 @@ class Guide(BaseModel):
     topics: dict[str, Topic]
     runbooks: dict[str, Runbook]
     experiments: dict[str, Experiment] = {}
+    measurements: dict[str, Measurement] = {}
     plans: dict[str, SupabasePlans] = {}
     budgets: dict[str, Budget]
     thresholds: dict[str, Threshold]

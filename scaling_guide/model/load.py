@@ -11,7 +11,16 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from scaling_guide.model import budgets, environments, experiments, plans, runbooks, sources, topics
+from scaling_guide.model import (
+    budgets,
+    environments,
+    experiments,
+    measurements,
+    plans,
+    runbooks,
+    sources,
+    topics,
+)
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
@@ -86,6 +95,7 @@ class _Reader:
         written = self.folder("topics", topics.Topic, depth=2)
         procedures = self.folder("runbooks", runbooks.Runbook)
         accidents = self.folder("experiments", experiments.Experiment)
+        comparisons = self.folder("measurements", measurements.Measurement)
         places = self.folder("environments", environments.Environment)
         for name, topic in written.items():
             topic._id = name
@@ -97,6 +107,8 @@ class _Reader:
                 fact._id, fact._runbook = fact_id, name
         for name, experiment in accidents.items():
             experiment._id = name
+        for name, measurement in comparisons.items():
+            measurement._id = name
         for name, environment in places.items():
             environment._name = name
             for target_id, target in environment.targets.items():
@@ -112,6 +124,7 @@ class _Reader:
             topics=written,
             runbooks=procedures,
             experiments=accidents,
+            measurements=comparisons,
             plans=self.folder("plans", plans.SupabasePlans),
             environments=places,
         )

@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from scaling_guide.model import budgets, environments, experiments, plans, runbooks, sources, topics
+from scaling_guide.model import (
+    budgets,
+    environments,
+    experiments,
+    measurements,
+    plans,
+    runbooks,
+    sources,
+    topics,
+)
 from scaling_guide.model.record import Id, TierName
 
 
@@ -31,6 +40,7 @@ KINDS = {
     "topic": Kind("topics/*/*.yml", topics.Topic),
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
     "experiment": Kind("experiments/*.yml", experiments.Experiment),
+    "measurement": Kind("measurements/*.yml", measurements.Measurement),
     "environment": Kind("environments/*.yml", environments.Environment),
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -1,6 +1,15 @@
 """The rules that records must obey together: each yields one code, with the repair in the message."""
 
-from scaling_guide.model.rules import budgets, facts, plans, references, runbooks, sources, templates
+from scaling_guide.model.rules import (
+    budgets,
+    facts,
+    measurements,
+    plans,
+    references,
+    runbooks,
+    sources,
+    templates,
+)
 from scaling_guide.model.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -40,6 +49,8 @@ RULES: tuple[Rule, ...] = (
     budgets.tiers_not_monotone,
     budgets.tier_without_room,
     budgets.budget_broken,
+    measurements.expectation_unreadable,
+    measurements.expectation_never_fails,
     plans.stale_plan,
     plans.plans_not_in_order,
     runbooks.expired_waiver,

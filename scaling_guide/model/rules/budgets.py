@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 
-from simpleeval import InvalidExpression, SimpleEval
+from simpleeval import SimpleEval
 
 from scaling_guide.model.budgets import Budget
 from scaling_guide.model.facts import for_tier
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.measurements import UNREADABLE
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.rules.rule import problem
@@ -50,7 +51,7 @@ def budget_broken(guide: Guide, today: date) -> Iterator[Problem]:
                 terms = budget_terms(guide, budget, tier)
                 expression = ast.parse(budget.holds, mode="eval").body
                 held = SimpleEval(names=terms, functions={}).eval(budget.holds, expression)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 what = f"{budget.title} cannot be computed for {tier}: {error}"
                 yield problem(budget, "BUDGET_UNREADABLE", what, "correct the terms or `holds`", "holds")
                 break
@@ -58,13 +59,6 @@ def budget_broken(guide: Guide, today: date) -> Iterator[Problem]:
                 shown = ", ".join(f"{name} = {value:g}" for name, value in terms.items())
                 what = f"{budget.title}: `{budget.holds}` does not hold for {tier} ({shown})"
                 yield problem(budget, budget.code, what, "change a term's value so that it holds", "holds")
-
-
-# what an expression that somebody wrote can end in
-_UNREADABLE = (
-    *(InvalidExpression, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError),
-    *(AttributeError, RecursionError, MemoryError),
-)
 
 
 def budget_terms(guide: Guide, budget: Budget, tier: TierName) -> dict[str, float]:

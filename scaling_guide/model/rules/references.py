@@ -29,6 +29,10 @@ def topic_without_entry(guide: Guide, today: date) -> Iterator[Problem]:
         if experiment.topic not in known:
             what = f"experiment {experiment.id} names topic {experiment.topic}"
             yield problem(experiment, "UNKNOWN_TOPIC", what, "name a topic of guide.yml", "topic")
+    for measurement in guide.measurements.values():
+        if measurement.topic not in known:
+            what = f"measurement {measurement.id} names topic {measurement.topic}"
+            yield problem(measurement, "UNKNOWN_TOPIC", what, "name a topic of guide.yml", "topic")
 
 
 def duplicate_id(guide: Guide, today: date) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.problems import Problem
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.runbooks import Runbook
@@ -60,5 +61,10 @@ def review_from_the_future(guide: Guide, today: date) -> Iterator[Problem]:
             yield problem(owner, "REVIEW_FUTURE", what, "correct the date", "reviewed")
 
 
-def _reviewed(guide: Guide) -> tuple[Topic | Runbook | Experiment, ...]:
-    return (*guide.topics.values(), *guide.runbooks.values(), *guide.experiments.values())
+def _reviewed(guide: Guide) -> tuple[Topic | Runbook | Experiment | Measurement, ...]:
+    return (
+        *guide.topics.values(),
+        *guide.runbooks.values(),
+        *guide.experiments.values(),
+        *guide.measurements.values(),
+    )

@@ -1,0 +1,151 @@
+"""What a measurement is made with: a lab that is up, tools that make load, and a note of all that was run."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.servers import identities, pgbouncer, postgres
+from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
+
+TOOL_SECONDS = 30.0
+LINES_SHOWN = 5
+SCRATCH = "measure"
+
+Sample = Mapping[str, float]
+"""One figure for each metric."""
+
+Take = Callable[[str], Sample]
+"""Runs a variant, by its name, once."""
+
+
+class NotMeasured(Exception):
+    """Why a measurement was not begun, or not brought to an end."""
+
+
+@dataclass
+class Rig:
+    """The lab as a measurement sees it.
+
+    `noted` are the commands since it was last emptied, as a reader may see them: servers by name in place of
+    their addresses, `$LAB` for the lab's directory. `scripts` are the files that commands read, `used` the
+    servers that took part. What is put on `undo` is done when the measurement is over, whatever came of it.
+    """
+
+    environment: Environment
+    lab: Lab
+    noted: list[str] = field(default_factory=list)
+    scripts: dict[str, str] = field(default_factory=dict)
+    used: dict[str, Target] = field(default_factory=dict)
+    undo: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.scratch.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def scratch(self) -> Path:
+        """Where tools are run, and where they may leave files."""
+        return self.lab.directory(SCRATCH)
+
+    def target(self, name: str) -> Target:
+        """A server of the lab; its version will stand beside the figures."""
+        self.used[name] = self.environment.targets[name]
+        return self.used[name]
+
+    def postgres(self, name: str = "postgres-primary") -> PostgresTarget:
+        target = self.target(name)
+        assert isinstance(target, PostgresTarget)
+        return target
+
+    def pgbouncer(self, name: str = "pgbouncer") -> PgbouncerTarget:
+        target = self.target(name)
+        assert isinstance(target, PgbouncerTarget)
+        return target
+
+    def script(self, name: str, text: str) -> str:
+        """Write a file for a tool to read. Returns the name under which a command finds it."""
+        (self.scratch / name).write_text(text)
+        self.scripts[name] = text
+        return name
+
+    def run(self, *argv: str, role: str | None = None, seconds: float = TOOL_SECONDS) -> str:
+        """What a tool said. `role` is the database role whose password it may read.
+
+        Raises NotMeasured where the tool fails or takes longer.
+        """
+        self.noted.append(self.shown(shlex.join((Path(argv[0]).name, *argv[1:]))))
+        environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+        if role:
+            environ["PGPASSFILE"] = str(identities.passfile(self.lab, role))
+        try:
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                cwd=self.scratch,
+                env=environ,
+            )
+        except subprocess.TimeoutExpired:
+            raise NotMeasured(f"`{self.noted[-1]}` took longer than {seconds:g} s") from None
+        except OSError as error:
+            raise NotMeasured(f"`{self.noted[-1]}`: {error.strerror}") from None
+        if done.returncode:
+            said = " / ".join(done.stdout.strip().splitlines()[-LINES_SHOWN:])
+            raise NotMeasured(f"`{self.noted[-1]}` ended with {done.returncode}: {self.shown(said)}")
+        return done.stdout
+
+    def sql(self, *statements: str) -> None:
+        """Have the superuser of the primary run statements in the application's database."""
+        target = self.postgres()
+        for statement in statements:
+            self.noted.append(f"psql -h {target.id} -U {postgres.SUPERUSER} -c {shlex.quote(statement)}")
+            try:
+                postgres.execute(target, statement)
+            except psycopg.Error as error:
+                raise NotMeasured(f"`{statement}`: {str(error).strip()}") from None
+
+    def pooled(self, database: str, options: str) -> None:
+        """Give the pooler a database of another name, with a pool of its own, before the primary."""
+        target, behind = self.pgbouncer(), self.postgres()
+        where = f"host={behind.address} port={behind.port} dbname={behind.database}"
+        line = f"{database} = {where} {options}"
+        path = Path(target.config)
+        before = path.read_text()
+        self.undo.callback(self._write_and_reload, target, before)
+        self._write_and_reload(target, before.replace("[databases]\n", f"[databases]\n{line}\n", 1))
+        self.noted.append(self.shown(f"pgbouncer.ini: {line}"))
+
+    def _write_and_reload(self, target: PgbouncerTarget, text: str) -> None:
+        Path(target.config).write_text(text)
+        try:
+            pgbouncer.tell(self.lab, target, "RELOAD")
+        except psycopg.Error as error:
+            raise NotMeasured(f"the pooler did not reload: {str(error).strip()}") from None
+
+    def order(self, operation: str, server: str) -> None:
+        """Have the lab `reload`, `restart`, `stop` or `start` a server. Raises LabError."""
+        self.noted.append(f"guide lab {operation} {server}")
+        lifecycle.command(operation, server, self.lab.number)
+
+    def shown(self, text: str) -> str:
+        """A text without what is this lab's alone."""
+        names = {target.address: name for name, target in self.environment.targets.items()}
+        pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        text = text.replace(str(self.lab.root), "$LAB")
+        return re.sub(rf"(?<![\d.])(?:{pattern})(?![\d.])", lambda found: names[found[0]], text)
+
+
+Prepare = Callable[[Rig], Take]
+"""Brings about what all variants need, and gives what runs one of them; `rig.undo` puts everything back."""

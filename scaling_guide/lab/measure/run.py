@@ -1,0 +1,127 @@
+"""Measure every variant several times, in turn, so that what slows the machine down hits all alike."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import LabError, lab
+from scaling_guide.lab.measure import MEASUREMENTS
+from scaling_guide.lab.measure.outdated import digest
+from scaling_guide.lab.measure.result import Result, Spread, rounded
+from scaling_guide.lab.measure.rig import NotMeasured, Prepare, Rig, Take
+from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.measurements import Measurement
+from scaling_guide.model.record import Probe, System
+from scaling_guide.probes.observation import Observation
+from scaling_guide.probes.observe import observe
+
+# a look at each kind of server that tells its version
+_TELLS_VERSION = {
+    System.NGINX: Probe.NGINX_PROCESS,
+    System.HAPROXY: Probe.HAPROXY_RUNTIME,
+    System.APP: Probe.APP,
+    System.REDIS: Probe.REDIS,
+    System.MEMCACHED: Probe.MEMCACHED,
+    System.POSTGRES: Probe.POSTGRES_SETTINGS,
+    System.PGBOUNCER: Probe.PGBOUNCER_CONSOLE,
+}
+
+Progress = Callable[[str], None]
+
+
+def measure(
+    environment: Environment,
+    record: Measurement,
+    number: int,
+    progress: Progress = lambda line: None,
+) -> Result:
+    """The figures of `record` from lab `number`, which is down afterwards, whatever happens.
+
+    `environment` is the lab's, loaded for that number. Raises NotMeasured where nothing measures such an id,
+    and as `taken` does; LabError where the lab is up already or does not start.
+    """
+    prepare = MEASUREMENTS.get(record.id)
+    if prepare is None:
+        raise NotMeasured(f"no function measures {record.id}")
+    if lifecycle.status(number).phase != "down":
+        raise LabError(f"lab {number} is up, and others would share it: take it down or use another --lab")
+    progress(f"{record.id}: {record.title}")
+    try:
+        lifecycle.up(number, environment.tier)
+        return taken(Rig(environment, lab(number)), record, prepare, progress)
+    finally:
+        lifecycle.down(number)
+
+
+def taken(rig: Rig, record: Measurement, prepare: Prepare, progress: Progress = lambda line: None) -> Result:
+    """The figures of `record` from a lab that is up.
+
+    Each variant is run once without counting, then `repeats` times. Raises NotMeasured where a tool fails, or
+    tells other metrics than the record has.
+    """
+    begun = time.monotonic()
+    samples: dict[str, dict[str, list[float]]] = {
+        metric: {variant: [] for variant in record.varied.labels} for metric in record.metrics
+    }
+    ran: dict[str, tuple[str, ...]] = {}
+    with rig.undo:
+        take = prepare(rig)
+        prepared = _noted(rig)
+        for variant in record.varied.labels:
+            _sample(take, variant, record)
+        for number, variants in enumerate(rounds(tuple(record.varied.labels), record.repeats), 1):
+            progress(f"  round {number} of {record.repeats}")
+            for variant in variants:
+                rig.noted.clear()
+                for metric, value in _sample(take, variant, record).items():
+                    samples[metric][variant].append(rounded(value))
+                ran[variant] = _noted(rig)
+    return Result(
+        id=record.id,
+        digest=digest(record, prepare),
+        date=date.today(),
+        tier=rig.environment.tier,
+        cores=len(os.sched_getaffinity(0)),
+        versions=_versions(rig.environment, rig.used),
+        seconds=round(time.monotonic() - begun, 1),
+        prepared=prepared,
+        ran=ran,
+        scripts=rig.scripts,
+        spreads={
+            metric: {variant: Spread(tuple(values)) for variant, values in found.items()}
+            for metric, found in samples.items()
+        },
+    )
+
+
+def rounds(variants: Sequence[str], repeats: int) -> Iterator[Sequence[str]]:
+    """The order of each round: forwards and backwards in turn, so that a steady drift favours no variant."""
+    for number in range(repeats):
+        yield variants[::-1] if number % 2 else variants
+
+
+def _sample(take: Take, variant: str, record: Measurement) -> Mapping[str, float]:
+    sample = take(variant)
+    if set(sample) != set(record.metrics):
+        raise NotMeasured(f"{variant} was measured for {', '.join(sample)}, not {', '.join(record.metrics)}")
+    return sample
+
+
+def _noted(rig: Rig) -> tuple[str, ...]:
+    noted = tuple(rig.noted)
+    rig.noted.clear()
+    return noted
+
+
+def _versions(environment: Environment, used: Mapping[str, Target]) -> dict[str, str]:
+    """The version of each product that took part; one that does not tell is left out."""
+    needs = [
+        (_TELLS_VERSION[each.system], name) for name, each in used.items() if each.system in _TELLS_VERSION
+    ]
+    return {
+        str(used[name].system): result.version
+        for (_, name), result in observe(environment, needs).items()
+        if isinstance(result, Observation)
+    }
