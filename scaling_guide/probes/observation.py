@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+# below a setting: why there is no value yet, though somebody looked; and who is behind the value
+CANNOT_TELL = "cannot tell"
+HOLDER = "holder"
+
 
 @dataclass(frozen=True)
 class Observation:
     """One look at one target.
 
     `values` maps a setting (`backend app > server app-1 > weight`) to what was found: a scalar as the product
-    writes it, or a list of scalars. `version` is the product's own word. `observed_at` is ISO 8601 in UTC,
-    `seconds` is how long the look took.
+    writes it, or a list of scalars. Where it is too early to say, there is `SETTING > cannot tell` instead,
+    with the reason. `version` is the product's own word. `observed_at` is ISO 8601 in UTC, `seconds` is how
+    long the look took.
     """
 
     probe: str

@@ -348,6 +348,12 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "wraparound": f"{_PSQL} 'select datname, age(datfrozenxid) from pg_database'",
         "partitions": f"{_PSQL} '\\dP+ *.*'",
         "statements": f"{_PSQL} 'select * from pg_stat_statements_info'",
+        "checkpoints": f"{_PSQL} 'select * from pg_stat_bgwriter'",
+        "temporary files": f"{_PSQL} 'select * from pg_ls_tmpdir()'",
+        "deadlocks": f"{_PSQL} 'select datname, deadlocks, stats_reset from pg_stat_database'",
+        "conflicts": f"{_PSQL} 'select * from pg_stat_database_conflicts'",
+        "horizon": f"{_PSQL} 'select pid, usename, age(backend_xmin) from pg_stat_activity order by 3' "
+        "-c 'select slot_name, age(xmin) from pg_replication_slots'",
     },
     Probe.PGBOUNCER_CONSOLE: {
         "": f"{_CONSOLE} 'show config'",

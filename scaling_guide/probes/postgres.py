@@ -51,7 +51,7 @@ def settings(environment: Environment, target: PostgresTarget, deadline: float) 
     """
     with sql.session(target, deadline) as connection:
         found = sql.rows(connection, _SETTINGS, {"names": list(NAMES)})
-        overrides = sql.rows(connection, _OVERRIDES, {"names": list(NAMES)})
+        overrides = sql.rows(connection, _OVERRIDES)
         roles = sql.rows(connection, _ROLES)
         pending = sql.row(connection, _PENDING)["names"]
         version = sql.version(connection)
@@ -158,14 +158,23 @@ def _shown(found: Mapping[str, Any]) -> Any:
 
 
 def _undocumented(overrides: list[dict[str, Any]]) -> str:
-    """Settings of roles and databases, apart from the time limits that roles may have."""
+    """Settings of roles, databases and functions, apart from the time limits that roles may have."""
     others = [
         each
         for each in overrides
-        if each["database"] or not each["role"] or each["name"] not in TIMEOUTS or each["monitor"]
+        if each["function"]
+        or each["database"]
+        or not each["role"]
+        or each["name"] not in TIMEOUTS
+        or each["monitor"]
     ]
-    shown = [f"{each['name']} of {each['role'] or 'all'} in {each['database'] or 'all'}" for each in others]
-    return ", ".join(shown) or NONE
+    return ", ".join(f"{each['name']} of {_owner(each)}" for each in others) or NONE
+
+
+def _owner(override: Mapping[str, Any]) -> str:
+    if override["function"]:
+        return f"function {override['function']}"
+    return f"{override['role'] or 'all'} in {override['database'] or 'all'}"
 
 
 def _of_roles(
@@ -226,14 +235,21 @@ select name, reset_val, unit, coalesce(sourcefile like '%%/postgresql.auto.conf'
 from pg_settings where name = any(%(names)s) order by name
 """
 _PENDING = "select string_agg(name, ', ' order by name) as names from pg_settings where pending_restart"
+# a function's search_path is a matter of safety and not of drift
 _OVERRIDES = """
-select r.rolname as role, d.datname as database, split_part(line, '=', 1) as name,
+select r.rolname as role, d.datname as database, null as function, split_part(line, '=', 1) as name,
   substr(line, strpos(line, '=') + 1) as value,
   coalesce(pg_has_role(r.oid, 'pg_monitor', 'usage') and not r.rolsuper, false) as monitor
 from pg_db_role_setting s
 left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase
 cross join unnest(s.setconfig) line
-where split_part(line, '=', 1) = any(%(names)s) order by 1, 2, 3
+union all
+select null, null, p.oid::regprocedure::text, split_part(line, '=', 1), null, false
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace cross join unnest(p.proconfig) line
+where n.nspname not in ('pg_catalog', 'information_schema') and split_part(line, '=', 1) <> 'search_path'
+and not exists (
+  select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+order by 1, 2, 3, 4
 """
 _ROLES = """
 select rolname as name, rolconnlimit as connection_limit from pg_roles where rolcanlogin and not rolsuper

@@ -1,62 +1,67 @@
-"""What a database looks like from the inside: indexes, keys, sequences, dead rows, locks, partitions.
+"""What a database looks like from the inside: indexes, keys, sequences, dead rows, partitions.
 
 Everything is read with `pg_monitor` and SELECT on sequences; no table of the application is read.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from psycopg import errors
 
 from scaling_guide.model.environments import Environment, PostgresTarget
-from scaling_guide.probes import sql
+from scaling_guide.probes import postgres_activity, postgres_indexes, sql
 from scaling_guide.probes.observation import Found
 from scaling_guide.probes.postgres import NONE
 
 # below this nobody misses the space, and measuring is not worth a look at the pages
 SMALLEST_TABLE = 8 * 2**20
-# below so many checkpoints their kind is chance
-ENOUGHFORCED_SHARE = 0.1
 
 
 def probe(environment: Environment, target: PostgresTarget, deadline: float) -> Found:
     """The health of the application's database on this server. Raises as `sql.session` does.
 
-    What only a primary can change (indexes, keys, rows) is asked of the primary alone.
+    What only a primary can change (indexes, keys, rows) is asked of the primary alone, apart from how often
+    its replicas used an index.
     """
+    ends = time.monotonic() + deadline
     with sql.session(target, deadline) as connection:
-        values: dict[str, Any] = {"statements > recorded": _recorded(connection)}
-        if target.upstream is None:
-            for query in _NAMES:
-                values[query] = sql.row(connection, _NAMES[query])["names"] or NONE
-            values |= _counts(connection)
+        values: dict[str, Any] = _statements(connection)
+        with postgres_activity.sampled(connection, values, target.upstream is None):
+            if target.upstream is None:
+                for query in _NAMES:
+                    values[query] = sql.row(connection, _NAMES[query])["names"] or NONE
+                values |= _counts(connection)
+                values |= postgres_activity.now(connection)
+                values |= postgres_indexes.unused(environment, target, connection, ends)
         return sql.version(connection), values
 
 
-def _recorded(connection: sql.Connection) -> str:
-    """Whether statements are recorded where the application works, and shown to the checker."""
+def _statements(connection: sql.Connection) -> dict[str, Any]:
+    """Whether statements are recorded where the application works, and shown, and how many are forgotten."""
     try:
-        hidden = sql.row(connection, _STATEMENTS)["hidden"]
+        found = sql.row(connection, _STATEMENTS)
     except errors.UndefinedTable:
-        return "no: the extension pg_stat_statements is not created in this database"
+        recorded = "no: the extension pg_stat_statements is not created in this database"
     except errors.ObjectNotInPrerequisiteState:
-        return "no: pg_stat_statements is not in shared_preload_libraries"
-    return "no: the checker lacks pg_read_all_stats" if hidden else "yes"
+        recorded = "no: pg_stat_statements is not in shared_preload_libraries"
+    else:
+        recorded = "no: the checker lacks pg_read_all_stats" if found["hidden"] else "yes"
+        return {"statements > recorded": recorded, "statements > forgotten a day": float(found["forgotten"])}
+    return {"statements > recorded": recorded, "statements > forgotten a day": "not recorded"}
 
 
 def _counts(connection: sql.Connection) -> dict[str, Any]:
-    activity = sql.row(connection, _ACTIVITY)
     sequences = sql.row(connection, _FULLEST)
     partitions = sql.row(connection, _PARTITIONS)
     bloat = sql.row(connection, _BLOAT, {"size": SMALLEST_TABLE})
     return {
-        "transactions > idle": activity["idle"],
-        "locks > blocked": activity["blocked"],
         "sequences > fullest": f"{sequences['share']}%",
         "bloat > worst table": f"{bloat['share']}%",
         "bloat > tables": bloat["tables"],
         "wraparound > used": f"{sql.row(connection, _AGE)['share']}%",
         "partitions > days ahead": partitions["days"],
+        "partitions > most": sql.row(connection, _MOST_PARTITIONS)["most"],
     }
 
 
@@ -116,14 +121,8 @@ _NAMES: Mapping[str, str] = {
 }
 _STATEMENTS = """
 select exists (select from pg_stat_statements where query = '<insufficient privilege>') as hidden,
-  (select dealloc from pg_stat_statements_info) as forgotten
-"""
-_ACTIVITY = """
-select count(*) filter (where state like 'idle in transaction%%'
-    and state_change < clock_timestamp() - interval '2 seconds') as idle,
-  count(*) filter (where wait_event_type = 'Lock' and cardinality(pg_blocking_pids(pid)) > 0
-    and query_start < clock_timestamp() - interval '1 second') as blocked
-from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+  (select round(dealloc / greatest(1, extract(epoch from now() - stats_reset) / 86400), 1)
+    from pg_stat_statements_info) as forgotten
 """
 _FULLEST = """
 select coalesce(round(100.0 * max((last_value - min_value)::numeric / (max_value - min_value)), 1), 0)
@@ -140,13 +139,20 @@ _AGE = """
 select round(100.0 * max(age(datfrozenxid)) / current_setting('autovacuum_freeze_max_age')::int, 1) as share
 from pg_database
 """
+# tables that are partitioned by time; a bound of another type is no date
 _PARTITIONS = """
 with bounds as (
   select p.partrelid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1] as bound
   from pg_partitioned_table p join pg_inherits i on i.inhparent = p.partrelid
-  join pg_class c on c.oid = i.inhrelid where p.partstrat = 'r'),
+  join pg_class c on c.oid = i.inhrelid
+  join pg_attribute a on a.attrelid = p.partrelid and a.attnum = p.partattrs[0]
+  where p.partstrat = 'r' and a.atttypid in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)),
 furthest as (
   select partrelid, max(bound::timestamptz) as bound from bounds group by partrelid)
 select
   coalesce(floor(extract(epoch from min(bound) - now()) / 86400), 0)::int as days from furthest
+"""
+_MOST_PARTITIONS = """
+select coalesce(max((select count(*) from pg_partition_tree(c.oid) where isleaf)), 0) as most
+from pg_class c where c.relkind = 'p' and not c.relispartition
 """

@@ -9,7 +9,7 @@ from scaling_guide.model.environments import Environment, Target, Waiver
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import Probe
 from scaling_guide.model.rules.facts import version
-from scaling_guide.probes.observation import Failure, Observation, Result
+from scaling_guide.probes.observation import CANNOT_TELL, HOLDER, Failure, Observation, Result
 from scaling_guide.probes.observe import REQUESTS, by_hand
 from scaling_guide.verify.outcome import Outcome
 
@@ -132,6 +132,9 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
     if gate:
         return _Judgement(Outcome.NOT_APPLICABLE, None, gate)
     claim = fact.claim(check.environment)
+    untold = result.values.get(f"{claim.setting} > {CANNOT_TELL}")
+    if untold:
+        return _Judgement(Outcome.NOT_APPLICABLE, None, f"{claim.setting} cannot be told: {untold}")
     verdict = claim.judge(result.values)
     expected = claim.expectation.words()
     found = _vouched(fact, claim.setting, result, verdict.found)
@@ -142,9 +145,11 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
 
 
 def _vouched(fact: Fact, setting: str, result: Observation, found: str) -> str:
-    """What was found; with the person who says so where it was not observed."""
+    """What was found; with the person who says so where it was not observed, and with who is behind it."""
     by = result.values.get(f"{setting} > by") if fact.probe is Probe.ATTESTED else None
-    return f"{found} (attested by {by})" if by else found
+    holder = result.values.get(f"{setting} > {HOLDER}")
+    note = f"attested by {by}" if by else holder
+    return f"{found} ({note})" if note else found
 
 
 def _outside_versions(fact: Fact, observed: Observation, target: Target) -> str | None:

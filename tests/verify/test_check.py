@@ -64,6 +64,19 @@ def test_a_fact_applies_to_the_version_that_runs(environment, found, gate, runni
     assert judge(check, [found(version=running)], TODAY).outcome is outcome
 
 
+def test_what_it_is_too_early_to_tell_is_neither_green_nor_red(check, found):
+    told = judge(check, [found(**{f"{SETTING} > cannot tell": "two of twenty"})], TODAY)
+    assert told.outcome is Outcome.NOT_APPLICABLE
+    assert told.message == f"{SETTING} cannot be told: two of twenty"
+    # a value that nobody explains away is missing
+    assert judge(check, [found(None)], TODAY).outcome is Outcome.FAIL
+
+
+def test_whoever_is_behind_a_value_is_named(check, found):
+    told = judge(check, [found(1, **{f"{SETTING} > holder": "session 7 of app"})], TODAY)
+    assert told.message == f"lb: {SETTING} is 1 (session 7 of app), expected at least 2"
+
+
 def test_a_retry_that_passes_is_flaky_and_says_how_often_it_failed(check, found):
     result = judge(check, [found(1), found(1), found(2)], TODAY)
     assert (result.outcome, result.attempts) == (Outcome.FLAKY, 3)

@@ -2,6 +2,7 @@
 
 from scaling_guide.lab.proof.mutations.databases import (
     configuration,
+    counters,
     objects,
     pooler,
     replication,
@@ -14,6 +15,7 @@ MUTATIONS: Table = {
     **configuration.MUTATIONS,
     **objects.MUTATIONS,
     **vacuum.MUTATIONS,
+    **counters.MUTATIONS,
     **sessions.MUTATIONS,
     **replication.MUTATIONS,
     **pooler.MUTATIONS,

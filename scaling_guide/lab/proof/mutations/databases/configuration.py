@@ -114,6 +114,13 @@ MUTATIONS: Table = {
     ("override-of-role", P): statements(
         "alter role app set work_mem = '1GB'", "alter role app reset work_mem"
     ),
+    ("override-of-planner", P): statements(
+        "alter database appdb set enable_seqscan = off", "alter database appdb reset enable_seqscan"
+    ),
+    ("override-of-function", P): statements(
+        "create function app.proof() returns int language sql set work_mem = '1GB' as 'select 1'",
+        "drop function if exists app.proof()",
+    ),
     ("override-missing", P): override_missing,
     ("override-of-database", P): statements(
         "alter role app in database appdb set statement_timeout = '1h'",

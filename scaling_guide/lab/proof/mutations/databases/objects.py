@@ -80,6 +80,18 @@ $$
 """
 
 
+_MANY_PARTITIONS = f"""
+create table {PROOF} (id bigint primary key) partition by range (id);;
+do $$
+begin
+  for n in 1 .. 1001 loop
+    execute format('create table {PROOF}_%s partition of {PROOF} for values from (%s) to (%s)', n, n, n + 1);
+  end loop;
+end
+$$
+"""
+
+
 MUTATIONS: Table = {
     ("index-invalid", P): index_invalid,
     ("index-duplicate", P): statements(
@@ -93,6 +105,7 @@ MUTATIONS: Table = {
         "revoke select on sequence app.customers_id_seq from scaling_ro",
         "grant select on sequence app.customers_id_seq to scaling_ro",
     ),
+    ("partitions-many", P): statements(_MANY_PARTITIONS, f"drop table if exists {PROOF}"),
     ("partitions-missing", P): statements(_DETACH, _ATTACH),
     ("partition-stray", P): statements(
         "insert into app.events (at, kind) values (now() + interval '20 years', 'stray');; "

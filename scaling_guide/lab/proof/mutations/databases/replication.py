@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations.databases.configuration import not_restarted
+from scaling_guide.lab.proof.mutations.databases.sessions import reading
 from scaling_guide.lab.proof.mutations.databases.statements import (
+    PROOF,
+    documented,
     execute,
     postgres_of,
     primary_of,
@@ -133,6 +136,32 @@ async def slot_lost(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
 
 
+@asynccontextmanager
+async def queries_cancelled(bench: Bench) -> AsyncIterator[str]:
+    """The log takes away what queries on the replica are reading, and the replica does not wait for them."""
+    await bench.restore()
+    replica, primary = postgres_of(bench), primary_of(bench)
+    count = int(documented(bench, "postgres-conflicts")) + 1
+    await execute(primary, f"create table {PROOF} (id bigint primary key)")
+    try:
+        await replayed(bench)
+        async with edited((r"^max_standby_streaming_delay = .*", "max_standby_streaming_delay = 0"))(bench):
+            with ExitStack() as stack:
+                for _ in range(count):
+                    stack.enter_context(reading(replica, PROOF))
+                await execute(primary, f"truncate {PROOF}")
+                await until(bench, replica, f"{_CONFLICTS} >= {count}")
+        await bench.restore()
+        yield f"{count} queries cancelled"
+    finally:
+        await bench.restore()
+        await execute(primary, f"drop table {PROOF}")
+        await execute(replica, "select pg_stat_reset()")
+
+
+_CONFLICTS = "select 1 from pg_stat_database where datname = 'appdb' and conflicts"
+
+
 MUTATIONS: Table = {
     ("standby-parameters-lower", P): not_restarted("max_connections", "50"),
     ("replay-paused", P): replay_paused,
@@ -144,6 +173,7 @@ MUTATIONS: Table = {
         "select pg_create_physical_replication_slot('proof')", "select pg_drop_replication_slot('proof')"
     ),
     ("slot-lost", P): slot_lost,
+    ("queries-cancelled", P): queries_cancelled,
     ("password-in-conninfo", P): receiver_lost(
         r"^(primary_conninfo = .*) passfile=", r"\1 password=wrong passfile="
     ),

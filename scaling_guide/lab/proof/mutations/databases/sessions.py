@@ -9,17 +9,24 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import psycopg
 
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.mutations.databases.statements import LAND_SECONDS, postgres_of, until
+from scaling_guide.lab.proof.mutations.databases.statements import (
+    LAND_SECONDS,
+    documented,
+    execute,
+    postgres_of,
+    until,
+)
 from scaling_guide.lab.proof.mutations.forms import Table
-from scaling_guide.lab.servers import postgres
+from scaling_guide.lab.servers import identities, postgres
 from scaling_guide.model.environments import PostgresTarget
 from scaling_guide.model.record import System
+from scaling_guide.model.units import Unit, meaning
 
 P = System.POSTGRES
 
-
 # a little more than the checks take for long
 IDLE_SECONDS = 2.2
+MARGIN_SECONDS = 0.2
 
 
 @contextmanager
@@ -29,6 +36,116 @@ def _session(target: PostgresTarget, *sql: str) -> Iterator[psycopg.Connection[t
         for statement in ("set lock_timeout = 0", "set idle_in_transaction_session_timeout = 0", *sql):
             connection.execute(statement.encode())
         yield connection
+
+
+@contextmanager
+def reading(target: PostgresTarget, table: str) -> Iterator[None]:
+    """A session that has read a table and holds on to it; the server may end it meanwhile."""
+    session = postgres.superuser(target, target.database)
+    try:
+        for statement in (
+            "set idle_in_transaction_session_timeout = 0",
+            "begin",
+            f"select count(*) from {table}",
+        ):
+            session.execute(statement.encode())
+        yield
+    finally:
+        session.close()
+
+
+@asynccontextmanager
+async def asleep(bench: Bench, target: PostgresTarget, role: str = postgres.SUPERUSER) -> AsyncIterator[None]:
+    """A query of that role that is at work until the end of the context."""
+    with _logged_in(bench, target, role) as session:
+        session.execute(b"set statement_timeout = 0")
+
+        def sleep() -> None:
+            with contextlib.suppress(psycopg.Error):
+                session.execute(b"select pg_sleep(600)")
+
+        sleeper = threading.Thread(target=sleep, daemon=True)
+        sleeper.start()
+        try:
+            await until(bench, target, f"{_ASLEEP} and usename = '{role}'")
+            yield
+        finally:
+            session.cancel()
+            await asyncio.to_thread(sleeper.join, LAND_SECONDS)
+
+
+_ASLEEP = "select 1 from pg_stat_activity where wait_event = 'PgSleep'"
+
+
+def _logged_in(bench: Bench, target: PostgresTarget, role: str) -> psycopg.Connection[tuple[str, ...]]:
+    if role == postgres.SUPERUSER:
+        return postgres.superuser(target, target.database)
+    return psycopg.connect(
+        host=target.address,
+        port=target.port,
+        user=role,
+        dbname=target.database,
+        passfile=str(identities.passfile(bench.lab, role)),
+        autocommit=True,
+    )
+
+
+@asynccontextmanager
+async def transaction_long(bench: Bench) -> AsyncIterator[str]:
+    """A request whose transaction goes on and on."""
+    await bench.restore()
+    longest = float(meaning(documented(bench, "postgres-app-transaction"), Unit.DURATION)) / 1000
+    async with asleep(bench, postgres_of(bench), "app"):
+        await asyncio.sleep(longest + MARGIN_SECONDS)
+        yield f"a transaction of app, {longest:g} s old"
+
+
+@asynccontextmanager
+async def temporary_files(bench: Bench) -> AsyncIterator[str]:
+    """A result far larger than the memory for one lies on disk until its client has fetched it."""
+    await bench.restore()
+    target, most = postgres_of(bench), documented(bench, "postgres-temporary-files")
+    rows = int(meaning(most, Unit.BYTES)) // 1000 + 1
+    with _session(target) as session:
+        pid = session.info.backend_pid
+        rows_of = f"select repeat('x', 1000) from generate_series(1, {rows})"
+        await asyncio.to_thread(session.execute, f"declare proof cursor with hold for {rows_of}".encode())
+        yield f"{rows:,} rows of 1 kB in a cursor"
+    # what it wrote is counted when it leaves, and belongs to nobody's sample
+    await until(bench, target, f"select 1 where not exists (select from pg_stat_activity where pid = {pid})")
+
+
+@asynccontextmanager
+async def deadlocks(bench: Bench) -> AsyncIterator[str]:
+    """Two requests that take the same locks in another order, again and again."""
+    await bench.restore()
+    target, count = postgres_of(bench), int(documented(bench, "postgres-deadlocks")) + 1
+    soon = "set deadlock_timeout = '10ms'"
+    with _session(target, soon) as one, _session(target, soon) as other:
+        for _ in range(count):
+            await asyncio.to_thread(_embrace, one, other)
+    try:
+        counted = "select 1 from pg_stat_database where datname = 'appdb' and deadlocks >="
+        await until(bench, target, f"{counted} {count}")
+        yield f"{count} deadlocks"
+    finally:
+        await execute(target, "select pg_stat_reset()")
+
+
+def _embrace(*sessions: psycopg.Connection[tuple[str, ...]]) -> None:
+    """Let each of two sessions wait for what the other has, until the server ends one of them."""
+    for number, session in enumerate(sessions):
+        session.execute(f"begin; select pg_advisory_xact_lock({number})".encode())
+
+    def wait(session: psycopg.Connection[tuple[str, ...]], number: int) -> None:
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            session.execute(f"select pg_advisory_xact_lock({number})".encode())
+        session.execute(b"rollback")
+
+    first = threading.Thread(target=wait, args=(sessions[0], 1), daemon=True)
+    first.start()
+    wait(sessions[1], 0)
+    first.join(LAND_SECONDS)
 
 
 @asynccontextmanager
@@ -79,4 +196,7 @@ MUTATIONS: Table = {
     ("transaction-left-open", P): transaction_left_open,
     ("lock-held", P): lock_held,
     ("connections-taken", P): connections_taken,
+    ("transaction-long", P): transaction_long,
+    ("temporary-files", P): temporary_files,
+    ("deadlocks", P): deadlocks,
 }

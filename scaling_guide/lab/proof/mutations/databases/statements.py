@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 
@@ -14,8 +15,6 @@ from scaling_guide.lab.servers import postgres
 from scaling_guide.model.environments import PostgresTarget
 
 LAND_SECONDS = 10.0
-
-
 PROOF = "app.proof"
 
 
@@ -55,9 +54,9 @@ async def until(bench: Bench, target: PostgresTarget, query: str) -> None:
         raise DidNotLand(f"{bench.target.id}: {error}") from None
 
 
-async def replayed(bench: Bench) -> None:
-    """Wait until a replica has carried out what its primary has written."""
-    target, primary = postgres_of(bench), primary_of(bench)
+async def replayed(bench: Bench, replica: PostgresTarget | None = None) -> None:
+    """Wait until a replica, the bench's target or another, has carried out what its primary has written."""
+    target, primary = replica or postgres_of(bench), primary_of(bench)
     if target is not primary:
         lsn = (await asyncio.to_thread(postgres.ask, primary, "select pg_current_wal_lsn()::text"))[0][0]
         await until(bench, target, f"select 1 where pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn")
@@ -79,6 +78,11 @@ def statements(do: str, undo: str) -> Applied:
             await replayed(bench)
 
     return applied
+
+
+def documented(bench: Bench, fact: str) -> Any:
+    """The documented value of a fact, so that a breakage goes beyond it and not beyond a copy of it."""
+    return bench.guide.facts[fact].value(bench.environment.tier)
 
 
 def _split(sql: str) -> list[str]:

@@ -1,11 +1,24 @@
-"""What no vacuum has cleaned up: dead rows, and transaction numbers that run out."""
+"""What no vacuum has cleaned up: dead rows, who keeps them, and transaction numbers that run out."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.mutations.databases.statements import PROOF, execute, postgres_of, statements
-from scaling_guide.lab.proof.mutations.forms import Table, edited
+from scaling_guide.lab.proof.mutations.databases.sessions import asleep
+from scaling_guide.lab.proof.mutations.databases.statements import (
+    PROOF,
+    documented,
+    execute,
+    postgres_of,
+    primary_of,
+    replayed,
+    statements,
+    until,
+)
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
+from scaling_guide.lab.servers import postgres
+from scaling_guide.model.environments import PostgresTarget
 from scaling_guide.model.record import System
 
 P = System.POSTGRES
@@ -15,27 +28,55 @@ P = System.POSTGRES
 async def transactions_old(bench: Bench) -> AsyncIterator[str]:
     """Transaction numbers were used up, and no vacuum froze what they left."""
     await bench.restore()
-    lines = r"\1\nautovacuum_freeze_max_age = 100000\nautovacuum_naptime = 1h"
+    target = postgres_of(bench)
+    age = int((await asyncio.to_thread(postgres.ask, target, _AGE))[0][0])
+    # never to the limit, where a vacuum is forced that mends it
+    limit = max(100_000, age * 5 // 4)
+    lines = rf"\1\nautovacuum_freeze_max_age = {limit}\nautovacuum_naptime = 1h"
     async with edited((r"^(jit = .*)", lines))(bench):
-        target = postgres_of(bench)
-        await execute(target, f"create table {PROOF} (id bigint primary key)", _BURN, f"drop table {PROOF}")
-        yield "80,000 transactions against a freeze limit of 100,000"
+        await _burn(target, limit * 4 // 5 - age)
+        yield f"{limit * 4 // 5:,} transactions against a freeze limit of {limit:,}"
     await bench.restore()
 
 
-# each of the inner blocks takes a transaction number
-_BURN = f"""
-do $$
-begin
-  for n in 1 .. 80000 loop
-    begin
-      insert into {PROOF} values (n);
-    exception when unique_violation then null;
-    end;
-  end loop;
-end
-$$
-"""
+_AGE = "select max(age(datfrozenxid))::text from pg_database"
+
+
+async def _burn(target: PostgresTarget, numbers: int) -> None:
+    """Use up so many transaction numbers: each of the inner blocks takes one."""
+    await execute(target, f"create unlogged table {PROOF} (id bigint primary key)")
+    block = f"begin insert into {PROOF} values (n); exception when unique_violation then null; end;"
+    try:
+        await execute(target, f"do $$ begin for n in 1 .. {numbers} loop {block} end loop; end $$")
+    finally:
+        await execute(target, f"drop table {PROOF}")
+
+
+def horizon_held(where: Callable[[Bench], PostgresTarget]) -> Applied:
+    """A query on that server began long ago, and every row that was deleted since is kept for it."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        server, held = where(bench), int(documented(bench, "postgres-horizon")) + 1
+        try:
+            async with asleep(bench, server):
+                await _burn(primary_of(bench), held)
+                await _feedback(bench, f"{'<' if server is bench.target else '>='} {held}")
+                yield f"a query on {server.id}, {held:,} transactions old"
+        finally:
+            await _feedback(bench, f"< {held}")
+
+    return applied
+
+
+async def _feedback(bench: Bench, age: str) -> None:
+    """Have the replicas tell at once what their queries need, and wait until the primary knows."""
+    for replica in bench.replicas:
+        await replayed(bench, replica)
+        await execute(replica, "select pg_reload_conf()")
+        slot = f"select 1 from pg_replication_slots where slot_name = '{replica.slot}'"
+        await until(bench, primary_of(bench), f"{slot} and age(xmin) {age}")
 
 
 _BLOATED = f"""
@@ -52,4 +93,6 @@ MUTATIONS: Table = {
     ),
     ("table-bloated", P): statements(_BLOATED, f"drop table if exists {PROOF}"),
     ("transactions-old", P): transactions_old,
+    ("horizon-held-by-session", P): horizon_held(primary_of),
+    ("horizon-held-by-replica", P): horizon_held(lambda bench: bench.replicas[0]),
 }
