@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -80,6 +81,13 @@ def metrics_prom(run: Run) -> str:
         ).set(1)
     code = Gauge("guide_verify_exit_code", "Exit code of the last run.", ["environment"], registry=registry)
     code.labels(run.environment).set(run.exit_code)
+    finished = Gauge(
+        "guide_verify_finished_timestamp_seconds",
+        "When the last run ended. The other series stay as they are when nobody runs it any more.",
+        ["environment"],
+        registry=registry,
+    )
+    finished.labels(run.environment).set(datetime.fromisoformat(run.finished).timestamp())
     return generate_latest(registry).decode()
 
 

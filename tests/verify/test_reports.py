@@ -1,6 +1,8 @@
 """What a run leaves behind."""
 
 import json
+import re
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -56,7 +58,8 @@ def test_junit_names_file_and_line_and_tells_errors_from_failures(run):
 def test_what_a_server_that_lies_sends_breaks_no_report(environment, found, tmp_path):
     check = Check(make_fact(expect={"equals": "on"}, unit="text"), environment.targets["lb"], environment)
     garbage = "\x00\x01SSH-2.0\x1b[31m \udcff \ufffe"
-    lied = Run("place", "medium", "", "", (judge(check, [found(garbage)], TODAY),))
+    at = "2026-06-15T12:00:00.000Z"
+    lied = Run("place", "medium", at, at, (judge(check, [found(garbage)], TODAY),))
     reports.write(lied, tmp_path)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
     shown = r"\x00\x01SSH-2.0\x1b[31m \udcff \ufffe"
@@ -78,6 +81,13 @@ def test_metrics_tell_each_check_s_outcome(run):
     text = reports.metrics_prom(run)
     assert 'check="drifted",environment="place",outcome="fail"' in text
     assert 'guide_verify_exit_code{environment="place"} 1.0' in text
+
+
+def test_metrics_tell_when_the_run_ended_since_they_stay_when_nobody_runs_it_any_more(run):
+    sample = r'^guide_verify_finished_timestamp_seconds{environment="place"} (\S+)$'
+    found = re.search(sample, reports.metrics_prom(run), re.MULTILINE)
+    assert found
+    assert datetime.fromtimestamp(float(found[1]), UTC).isoformat() == "2026-06-15T12:00:01+00:00"
 
 
 def test_a_report_is_replaced_whole_or_not_at_all(run, tmp_path, monkeypatch):
