@@ -42,6 +42,7 @@ class Entry:
     seconds: float | None = None
     prepared: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def record(self) -> dict[str, Any]:
         """This entry as state.json and the control socket show it."""
@@ -56,7 +57,10 @@ class Entry:
 
 
 class Owner:
-    """Starts, watches and stops the servers of one lab. All methods run on one event loop."""
+    """Starts, watches and stops the servers of one lab. All methods run on one event loop.
+
+    Orders to one server are carried out one after the other, those to several side by side.
+    """
 
     def __init__(self, where: Lab, tier: str, servers: Iterable[Server], watchdog: Watchdog, notify: Notify):
         self.lab, self.tier = where, tier
@@ -65,13 +69,14 @@ class Owner:
         self._watchdog, self._notify = watchdog, notify
         self._started = time.time()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._one_at_a_time = asyncio.Lock()
 
     # -------------------------------------------------------------------------------------- operations
 
     async def start_all(self) -> None:
         """Start every server that is not ready, side by side as far as `needs` allows. Raises LabError."""
-        async with self._one_at_a_time:
+        async with contextlib.AsyncExitStack() as stack:
+            for entry in self.entries.values():
+                await stack.enter_async_context(entry.one_at_a_time)
             idle = {name: entry for name, entry in self.entries.items() if entry.state != "ready"}
             needs = {
                 name: [need for need in entry.server.needs if need in idle] for name, entry in idle.items()
@@ -94,8 +99,8 @@ class Owner:
 
     async def start(self, name: str) -> None:
         """Start a server that does not run, and wait until it is ready. Raises LabError."""
-        async with self._one_at_a_time:
-            entry = self._entry(name)
+        entry = self._entry(name)
+        async with entry.one_at_a_time:
             if entry.state == "ready":
                 return
             self._refuse_taken(entry.server)
@@ -103,15 +108,16 @@ class Owner:
 
     async def stop(self, name: str) -> None:
         """Let a server finish its work and end; force it when it takes longer than it may."""
-        async with self._one_at_a_time:
-            entry = self._entry(name)
+        entry = self._entry(name)
+        async with entry.one_at_a_time:
             server = entry.server
             await self._end(entry, ((server.stop_signal, server.stop_seconds), (None, HALT_SECONDS)))
 
     async def kill(self, name: str) -> None:
         """SIGKILL a server, as an accident would."""
-        async with self._one_at_a_time:
-            await self._end(self._entry(name), ())
+        entry = self._entry(name)
+        async with entry.one_at_a_time:
+            await self._end(entry, ())
 
     async def restart(self, name: str) -> None:
         """Stop and start."""
@@ -120,8 +126,8 @@ class Owner:
 
     async def reload(self, name: str) -> None:
         """Have a server read its configuration again, and return once that serves. Raises LabError."""
-        async with self._one_at_a_time:
-            entry = self._entry(name)
+        entry = self._entry(name)
+        async with entry.one_at_a_time:
             if entry.server.reload is None:
                 raise LabError(f"{name} has no reload: restart it", name)
             if entry.state != "ready" or entry.pid is None:
@@ -197,9 +203,14 @@ class Owner:
         async def missing() -> str | None:
             if entry.ended.is_set():
                 raise LabError(f"{server.name} {entry.detail} before it was ready", server.name)
-            unheld = set(server.binds) - ports.listened(processes.members(pid))
+            listened = ports.listened(processes.members(pid))
+            unheld = set(server.binds) - listened
+            if listened and unheld == set(server.binds):
+                # a server that has opened others will not open its own any more
+                where = f"{_together(listened)} and not on {_together(unheld)}"
+                raise LabError(f"{server.name} listens on {where}", server.name)
             if unheld:
-                return f"it did not listen on {', '.join(map(str, sorted(unheld)))}"
+                return f"it did not listen on {_together(unheld)}"
             return await server.ready(pid)
 
         try:
@@ -267,6 +278,10 @@ def failure(where: Lab, error: Exception) -> dict[str, Any]:
     if isinstance(error, OSError) and error.strerror:
         return {"reason": f"{error.filename or where.root}: {error.strerror}", "server": None, "log": ()}
     return {"reason": str(error) or repr(error), "server": None, "log": ()}
+
+
+def _together(binds: Iterable[ports.Bind]) -> str:
+    return ", ".join(map(str, sorted(binds)))
 
 
 async def _living(pgid: int) -> str | None:

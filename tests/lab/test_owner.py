@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from errno import ENOENT, ENOSPC
 from signal import SIGKILL
@@ -83,6 +84,42 @@ def test_a_listener_of_another_process_is_not_taken_for_the_own(
 
     with socket.create_server(bind(where, 41)):
         run([quiet], act)
+
+
+def test_a_server_that_listens_elsewhere_alone_is_not_waited_for(
+    where: Lab, run: Callable[..., None]
+) -> None:
+    wanted, opened = bind(where, 41), bind(where, 42)
+    server = script("astray", LISTEN.format(binds=[tuple(opened)]), wanted)
+
+    async def act(owner: Owner) -> None:
+        began = time.monotonic()
+        with pytest.raises(LabError, match=rf"astray listens on {opened} and not on {wanted}"):
+            await owner.start_all()
+        assert time.monotonic() - began < server.start_seconds / 2
+
+    run([server], act)
+
+
+def test_an_order_to_one_server_does_not_wait_for_another(where: Lab, run: Callable[..., None]) -> None:
+    async def act(owner: Owner) -> None:
+        await owner.start_all()
+        owner.entries["slow"].server = Server(**{**vars(slow), "ready": never})
+        await owner.kill("slow")
+        starting = asyncio.create_task(owner.start("slow"))
+        await reached.wait()
+        await owner.restart("light")
+        assert states(owner) == {"slow": "starting", "light": "ready"}
+        starting.cancel()
+
+    reached = asyncio.Event()
+
+    async def never(pid: int) -> str | None:
+        reached.set()
+        return "nothing yet"
+
+    slow = listener("slow", bind(where, 40))
+    run([slow, listener("light", bind(where, 41))], act)
 
 
 def test_an_address_shared_with_another_process_is_no_success(
