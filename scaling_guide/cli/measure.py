@@ -35,11 +35,12 @@ def measure(
     """Measure what the pages claim about speed, and hold the figures against the claim.
 
     Each measurement varies one thing (`data/measurements/ID.yml` says which) in a lab of its own, which is
-    down afterwards. Real tools make the load: pgbench, wrk, redis-benchmark. Every variant is run once without
-    counting, then several times, all in turn, so that a busy moment of the machine hits all alike. Median and
-    spread go to data/measured/measurements, from where the pages take them.
+    down afterwards. Real tools make the load: pgbench, wrk, redis-benchmark. Every variant is run once
+    without counting, then several times, all in turn, so that a busy moment of the machine hits all alike.
+    Median and spread go to data/measured/measurements, from where the pages take them.
 
-    A machine with nothing else to do measures best. Ratios travel to another machine; absolute figures do not.
+    A machine with nothing else to do measures best. Ratios travel to another machine, absolute figures do
+    not.
 
     Exit code 1 when the figures contradict what the record expects of them; they are kept all the same, and
     the page shows that. 10 when nothing contradicts, but something could not be measured. 4 for an id that is

@@ -29,22 +29,22 @@ commit;
 
 def pool_size_reads(rig: Rig) -> Take:
     """Reads of one row from 64 clients through pools of several sizes."""
-    return _through_pools(rig, rig.script("read.sql", READ))
+    return _through_pools(rig, rig.script("read.sql", READ), 100)
 
 
 def pool_size_writes(rig: Rig) -> Take:
     """Orders, which wait for the disk, from 64 clients through pools of several sizes."""
-    return _through_pools(rig, rig.script("order.sql", ORDER))
+    return _through_pools(rig, rig.script("order.sql", ORDER), 12)
 
 
-def _through_pools(rig: Rig, script: str) -> Take:
+def _through_pools(rig: Rig, script: str, transactions: int) -> Take:
     # a pool of each size side by side, since one that is resized opens its connections while it is measured
     for size in (1, 2, 4, 8, 16, 32):
         rig.pooled(f"appdb_{size}", f"pool_size={size} reserve_pool=0")
 
     def take(size: str) -> Sample:
-        options = ("-c", "64", "-T", "1", "--log", "--log-prefix=transactions", "-f", script)
-        said = _pgbench(rig, rig.pgbouncer(), *options, database=f"appdb_{size}")
+        how = ("-c", "64", "-t", str(transactions), "--log", "--log-prefix=transactions", "-f", script)
+        said = _pgbench(rig, rig.pgbouncer(), *how, database=f"appdb_{size}")
         return {"throughput": _per_second(said), "p99": _percentile(rig, 0.99)}
 
     return take
@@ -55,10 +55,10 @@ def pooler_or_direct(rig: Rig) -> Take:
     script = rig.script("read.sql", READ)
 
     def take(clients: str) -> Sample:
-        options = ("-c", clients, "-T", "1", "-f", script)
+        how = ("-c", clients, "-t", str(6000 // int(clients)), "-f", script)
         return {
-            "direct": _per_second(_pgbench(rig, rig.postgres(), *options)),
-            "pooled": _per_second(_pgbench(rig, rig.pgbouncer(), *options)),
+            "direct": _per_second(_pgbench(rig, rig.postgres(), *how)),
+            "pooled": _per_second(_pgbench(rig, rig.pgbouncer(), *how)),
         }
 
     return take
@@ -68,15 +68,15 @@ def connect_each_time(rig: Rig) -> Take:
     """Reads over connections that are kept, and over a new one each, directly and through the pooler."""
     script = rig.script("read.sql", READ)
     ways: dict[str, tuple[PostgresTarget | PgbouncerTarget, tuple[str, ...]]] = {
-        "direct_kept": (rig.postgres(), ()),
-        "direct_new": (rig.postgres(), ("-C",)),
-        "pooled_kept": (rig.pgbouncer(), ()),
-        "pooled_new": (rig.pgbouncer(), ("-C",)),
+        "direct_kept": (rig.postgres(), ("-t", "1000")),
+        "direct_new": (rig.postgres(), ("-t", "10", "-C")),
+        "pooled_kept": (rig.pgbouncer(), ("-t", "1000")),
+        "pooled_new": (rig.pgbouncer(), ("-t", "10", "-C")),
     }
 
     def take(variant: str) -> Sample:
         target, options = ways[variant]
-        said = _pgbench(rig, target, "-c", "8", "-T", "1", *options, "-f", script)
+        said = _pgbench(rig, target, "-c", "8", *options, "-f", script)
         return {"throughput": _per_second(said)}
 
     return take
@@ -87,7 +87,7 @@ def prepared_statements(rig: Rig) -> Take:
     script = rig.script("read.sql", READ)
 
     def take(protocol: str) -> Sample:
-        said = _pgbench(rig, rig.postgres(), "-c", "8", "-T", "1", "-M", protocol, "-f", script)
+        said = _pgbench(rig, rig.postgres(), "-c", "8", "-t", "1500", "-M", protocol, "-f", script)
         return {"throughput": _per_second(said)}
 
     return take
@@ -209,7 +209,10 @@ MEASUREMENTS: Mapping[str, Prepare] = {
 def _pgbench(
     rig: Rig, target: PostgresTarget | PgbouncerTarget, *options: str, database: str | None = None
 ) -> str:
-    """What pgbench said of a run as the application against a server, or against a pooler."""
+    """What pgbench said of a run as the application against a server, or against a pooler.
+
+    Runs are bounded by transactions, since the seconds of `-T` include those in which clients log on.
+    """
     where = ("-h", target.address, "-p", str(target.port), "-U", ROLE)
     program = f"{rig.postgres().binaries}/pgbench"
     return rig.run(program, *where, "-n", "-j", "2", *options, database or target.database, role=ROLE)
