@@ -1,4 +1,4 @@
-"""Redis: what a server says of itself, twice a moment apart, and what its file says it should be."""
+"""Redis: what a server says of itself, a cache twice a moment apart, and what its file says it should be."""
 
 import re
 import shlex
@@ -41,12 +41,12 @@ _CONFIG_GET = ("config", "get", "masterauth")
 
 
 def probe(environment: Environment, target: RedisTarget, deadline: float) -> Found:
-    """INFO at two moments, a sample of times to live where the server is a cache, and what the checker may.
+    """INFO, what the checker may, and of a cache INFO once more a moment later and a sample of times to live.
 
     Raises Unreachable, Timeout, Malformed and Unsupported as `redis_session.session` does.
     """
     with session(target, deadline) as asked:
-        first = _info(asked)
+        info = _info(asked)
         began = time.monotonic()
         user, users = asked.need(("ACL", "WHOAMI"), ("ACL", "USERS"))
         forbidden = (*_READS, *_WRITES, *(() if target.role == CACHE else (_CONFIG_GET,)))
@@ -58,10 +58,10 @@ def probe(environment: Environment, target: RedisTarget, deadline: float) -> Fou
         }
         if target.role == CACHE:
             values |= _ttl_sample(asked)
-        time.sleep(max(0.0, min(SAMPLE_SECONDS - (time.monotonic() - began), asked.left())))
-        second = _info(asked)
-    values |= _sample(first, second, time.monotonic() - began)
-    return second["redis_version"], {**values, **_state(second)}
+            time.sleep(max(0.0, min(SAMPLE_SECONDS - (time.monotonic() - began), asked.left())))
+            first, info = info, _info(asked)
+            values |= _sample(first, info, time.monotonic() - began)
+    return info["redis_version"], {**values, **_state(info)}
 
 
 def _info(asked: Session) -> Mapping[str, str]:
