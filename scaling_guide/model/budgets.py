@@ -10,17 +10,19 @@ from scaling_guide.model.units import Scalar, Unit
 
 
 class Term(Record):
-    """One operand of a budget: a documented fact, or a figure with its own source, of all tiers or each."""
+    """One operand of a budget: a documented fact, a figure of the tier, or one with its own source, of all
+    tiers or each."""
 
     fact: Id | None = None
+    tier: Literal["replicas"] | None = None
     value: Scalar | dict[TierName, Scalar] = None
     unit: Unit = Unit.COUNT
     source: Citation | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "Term":
-        if (self.fact is None) == (self.value is None):
-            raise ValueError("give either `fact` or `value`")
+        if [self.fact, self.tier, self.value].count(None) != 2:
+            raise ValueError("give one of `fact`, `tier` and `value`")
         return self
 
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 from simpleeval import SimpleEval
 
-from scaling_guide.model.budgets import Budget
+from scaling_guide.model.budgets import Budget, Term
 from scaling_guide.model.facts import for_tier
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.measurements import UNREADABLE
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.rules.rule import problem
-from scaling_guide.model.units import meaning
+from scaling_guide.model.units import Scalar, Unit, meaning
 
 
 def tiers_not_monotone(guide: Guide, today: date) -> Iterator[Problem]:
@@ -71,9 +71,17 @@ def budget_terms(guide: Guide, budget: Budget, tier: TierName) -> dict[str, floa
     for name, term in budget.terms.items():
         if term.fact is not None and term.fact not in guide.facts:
             raise ValueError(f"{term.fact} is no fact")
-        fact = guide.facts[term.fact] if term.fact else None
-        written, unit = (fact.used(tier), fact.unit) if fact else (for_tier(term.value, tier), term.unit)
+        written, unit = _written(guide, term, tier)
         terms[name] = meaning(written, unit)
         if not isinstance(terms[name], int | float):
             raise ValueError(f"`{terms[name]}` is no number: {name} needs a unit")
     return terms
+
+
+def _written(guide: Guide, term: Term, tier: TierName) -> tuple[Scalar, Unit]:
+    if term.fact:
+        fact = guide.facts[term.fact]
+        return fact.used(tier), fact.unit
+    if term.tier:
+        return getattr(guide.tiers[tier], term.tier), Unit.COUNT
+    return for_tier(term.value, tier), term.unit

@@ -28,7 +28,7 @@ def figure_without_source(guide: Guide, today: date) -> Iterator[Problem]:
             yield problem(citation, "SOURCE_MISSING", what, "add `ref`, or call it a rule of thumb", "kind")
     for budget in guide.budgets.values():
         for name, term in budget.terms.items():
-            if term.fact is None and term.source is None:
+            if term.value is not None and term.source is None:
                 what = f"the figure of {name} has no source"
                 yield problem(term, "SOURCE_MISSING", what, "add `source`, or name a `fact`", "value")
 
