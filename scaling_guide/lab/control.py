@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from scaling_guide.lab.layout import LabError
@@ -43,7 +43,7 @@ async def serve(owner: Owner, stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 async def _answer(owner: Owner, stop: asyncio.Event, words: Sequence[str]) -> dict[str, Any]:
-    operations = {
+    operations: dict[str, Callable[..., Awaitable[None]]] = {
         "start": owner.start,
         "stop": owner.stop,
         "kill": owner.kill,
@@ -60,9 +60,15 @@ async def _answer(owner: Owner, stop: asyncio.Event, words: Sequence[str]) -> di
                 stop.set()
             case [operation, name] if operation in operations:
                 await operations[operation](name)
+            case ["start" | "restart" as operation, name, seconds] if _is_number(seconds):
+                await operations[operation](name, float(seconds))
             case _:
                 usage = f"status, up, down, or one of {', '.join(operations)} and the name of a server"
                 raise LabError(f"`{' '.join(words)}` is no request: use {usage}")
     except (LabError, OSError) as error:
         return {"ok": False, **failure(owner.lab, error)}
     return {"ok": True, **owner.status()}
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal()

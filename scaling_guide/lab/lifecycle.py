@@ -122,14 +122,15 @@ def status(number: int | None = None) -> Status:
         raise LabError(f"lab {where.number} does not answer: {error}; `guide lab down` ends it") from error
 
 
-def command(operation: str, server: str, number: int | None = None) -> Status:
+def command(operation: str, server: str, number: int | None = None, within: float | None = None) -> Status:
     """Have the supervisor `start`, `stop`, `kill`, `restart` or `reload` a server, and wait until it did.
 
-    Raises LabError when it could not, with the last log lines, or when the lab is down.
+    A start may take so many seconds, or as many as the server is given. Raises LabError when it could not,
+    with the last log lines, or when the lab is down.
     """
     where = lab(number)
     try:
-        answer = _request(where, f"{operation} {server}", REQUEST_SECONDS)
+        answer = _request(where, f"{operation} {server} {within or ''}".strip(), REQUEST_SECONDS)
     except OSError as error:
         raise LabError(f"lab {where.number} is down: start it with `guide lab up`") from error
     return _status(where, answer)

@@ -97,14 +97,17 @@ class Owner:
                 dependents[need].append(name)
         await _along(dependents, lambda name: self._end(self.entries[name], ((None, HALT_SECONDS),)))
 
-    async def start(self, name: str) -> None:
-        """Start a server that does not run, and wait until it is ready. Raises LabError."""
+    async def start(self, name: str, seconds: float | None = None) -> None:
+        """Start a server that does not run, and wait until it is ready.
+
+        Raises LabError, also when that takes longer than `seconds`, or than the server's own patience.
+        """
         entry = self._entry(name)
         async with entry.one_at_a_time:
             if entry.state == "ready":
                 return
             self._refuse_taken(entry.server)
-            await self._start(entry)
+            await self._start(entry, seconds)
 
     async def stop(self, name: str) -> None:
         """Let a server finish its work and end; force it when it takes longer than it may."""
@@ -119,10 +122,10 @@ class Owner:
         async with entry.one_at_a_time:
             await self._end(entry, ())
 
-    async def restart(self, name: str) -> None:
+    async def restart(self, name: str, seconds: float | None = None) -> None:
         """Stop and start."""
         await self.stop(name)
-        await self.start(name)
+        await self.start(name, seconds)
 
     async def reload(self, name: str) -> None:
         """Have a server read its configuration again, and return once that serves. Raises LabError."""
@@ -168,7 +171,7 @@ class Owner:
             if reason := ports.taken(bind):
                 raise LabError(f"{server.name} cannot start: {reason}", server.name)
 
-    async def _start(self, entry: Entry) -> None:
+    async def _start(self, entry: Entry, seconds: float | None = None) -> None:
         server, begun = entry.server, time.monotonic()
         self._change(entry, "starting")
         directory = self.lab.directory(server.name)
@@ -192,11 +195,11 @@ class Owner:
         watching = asyncio.create_task(self._watch(entry, process))
         self._tasks.add(watching)
         watching.add_done_callback(self._tasks.discard)
-        await self._until_ready(entry, process.pid)
+        await self._until_ready(entry, process.pid, seconds or server.start_seconds)
         entry.seconds = round(time.monotonic() - begun, 3)
         self._change(entry, "ready")
 
-    async def _until_ready(self, entry: Entry, pid: int) -> None:
+    async def _until_ready(self, entry: Entry, pid: int, seconds: float) -> None:
         """Return once the server is ready and proven ours. Raises LabError when it ends or takes too long."""
         server = entry.server
 
@@ -214,7 +217,7 @@ class Owner:
             return await server.ready(pid)
 
         try:
-            await waiting.until(missing, server.start_seconds)
+            await waiting.until(missing, seconds)
         except TimeoutError as error:
             raise LabError(f"{server.name} is not ready: {error}", server.name) from error
         for bind in server.binds:

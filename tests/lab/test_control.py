@@ -53,7 +53,7 @@ def test_a_request_that_makes_no_sense_is_refused_with_what_would(
 ) -> None:
     async def act(owner: Owner) -> None:
         async with control.serve(owner, asyncio.Event()):
-            for line in ("", "stop", "stop one two", "explode light"):
+            for line in ("", "stop", "stop one two", "start light soon", "explode light"):
                 answer = await ask(where, line)
                 assert answer["ok"] is False
                 assert f"`{line}` is no request: use status, up, down, or one of start" in str(
@@ -79,3 +79,15 @@ def test_what_is_under_way_is_given_up_when_the_lab_stops(where: Lab, run: Calla
         await owner.stop("slow")
 
     run([Server(**{**vars(listener("slow", bind(where, 40))), "ready": never})], act)
+
+
+def test_a_start_may_be_given_less_time_than_the_server_takes(where: Lab, run: Callable[..., None]) -> None:
+    async def never(pid: int) -> str | None:
+        return "nothing there"
+
+    async def act(owner: Owner) -> None:
+        async with control.serve(owner, asyncio.Event()):
+            answer = await ask(where, "start light 0.2")
+            assert answer["reason"] == "light is not ready: nothing there after 0.2 s"
+
+    run([Server(**{**vars(listener("light", bind(where, 40))), "ready": never})], act)

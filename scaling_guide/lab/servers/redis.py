@@ -14,11 +14,12 @@ import redis
 from scaling_guide.lab import files, passwords, processes, waiting
 from scaling_guide.lab.app.cache import HOT_KEYS
 from scaling_guide.lab.ca import write_secret
-from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment, RedisTarget, SentinelTarget
 from scaling_guide.model.record import System
+from scaling_guide.probes.redis import LOOKUPS_NEEDED
 
 ANSWER_SECONDS = 1.0
 START_SECONDS = 12.0
@@ -136,7 +137,7 @@ def _patience(target: SentinelTarget, milliseconds: int) -> int:
     return before
 
 
-async def settled(environment: Environment, target: Target) -> None:
+async def settled(environment: Environment, target: Target, seconds: float = SETTLE_SECONDS) -> None:
     """Return once a restart of `target` is over for everybody. Raises TimeoutError that says for whom not.
 
     A cache is full again; sessions have their replica, and all Sentinels know and trust both.
@@ -147,11 +148,11 @@ async def settled(environment: Environment, target: Target) -> None:
             return await _cold(target)
         return await asyncio.to_thread(_apart, environment)
 
-    await waiting.until(lack, SETTLE_SECONDS)
+    await waiting.until(lack, seconds)
 
 
 async def _cold(target: Target) -> str | None:
-    """Whether the application has yet to write what it looks up, or looks up nothing."""
+    """Whether the application has yet to write what it looks up, or looks up too little to tell anything."""
     with operator(target) as connection:
         if (keys := int(connection.dbsize())) < HOT_KEYS:
             return f"it has {keys} of {HOT_KEYS} keys"
@@ -159,7 +160,7 @@ async def _cold(target: Target) -> str | None:
         await asyncio.sleep(WARM_SECONDS)
         after = connection.info("stats")
     hits, misses = (after[name] - before[name] for name in ("keyspace_hits", "keyspace_misses"))
-    return None if hits and not misses else f"{misses} lookups missed and {hits} did not"
+    return None if hits >= LOOKUPS_NEEDED and not misses else f"{misses} lookups missed and {hits} did not"
 
 
 def _apart(environment: Environment) -> str | None:
@@ -205,10 +206,15 @@ def _unsure(target: SentinelTarget, sentinels: int) -> str | None:
 
 
 def missing(target: Target, pid: int) -> str | None:
-    """Why the process does not serve yet; None when it does, is the one started, and has its data."""
+    """Why the process does not serve yet; None when it does, is the one started, and has its data.
+
+    Raises LabError where it never will, because it does not know its operator.
+    """
     try:
         with operator(target) as connection:
             info = connection.info()
+    except redis.AuthenticationError as error:
+        raise LabError(f"{target.id}: {error}", target.id) from None
     except redis.RedisError as error:
         return str(error)
     if info["process_id"] != pid:

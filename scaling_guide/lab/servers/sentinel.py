@@ -5,7 +5,7 @@ import secrets
 import redis
 
 from scaling_guide.lab import passwords
-from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.lab.servers.redis import missing, operator, started_with_secrets
 from scaling_guide.model.environments import Environment, SentinelTarget
@@ -33,11 +33,16 @@ def server(
 
 
 def unaware(target: SentinelTarget, peers: int) -> str | None:
-    """What a Sentinel has yet to learn before it is of use: its master, a replica with a link, its peers."""
+    """What a Sentinel has yet to learn before it is of use: its master, a replica with a link, its peers.
+
+    Raises LabError where it never will, because it watches over nothing of that name.
+    """
     try:
         with operator(target) as connection:
             master = connection.sentinel_master(target.service)
             replicas = connection.sentinel_slaves(target.service)
+    except redis.ResponseError as error:
+        raise LabError(f"{target.id}: {error}", target.id) from None
     except redis.RedisError as error:
         return str(error)
     if master["is_sdown"] or master["is_disconnected"]:
