@@ -1,6 +1,7 @@
 """What a list of the application gives through a load balancer: its bounds, its next page, its headers."""
 
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -45,6 +46,7 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
         "list > rows at most": len(_rows(large)),
         "list > next page": _following(rows, following),
         "server timing > parts": _parts(first),
+        "server timing > statements": _statements(first),
         **_request_id(first, echo),
     }
 
@@ -76,6 +78,12 @@ def _following(rows: list[str], answer: Answer | None) -> str:
 def _parts(answer: Answer) -> list[str]:
     header = answer.headers.get("server-timing", "")
     return [part.split(";")[0].strip() for part in header.split(",") if "dur=" in part]
+
+
+def _statements(answer: Answer) -> int | None:
+    """How many statements the database was asked for this answer; None where it does not tell."""
+    found = re.search(r'desc="statements: (\d+)"', answer.headers.get("server-timing", ""))
+    return int(found[1]) if found else None
 
 
 def _request_id(first: Answer, echo: Answer) -> dict[str, str]:

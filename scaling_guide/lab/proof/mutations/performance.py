@@ -113,6 +113,7 @@ _LIST = {
     "api-whole-list": "whole-list",
     "api-unbounded": "unbounded",
     "api-endless": "endless",
+    "api-one-by-one": "one-by-one",
 }
 
 _KERNEL = {
