@@ -1,6 +1,7 @@
 """Run the proof against a running lab: in lanes that do not see each other, at the same time."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from itertools import chain
 import psycopg
 from redis import RedisError
 
+from scaling_guide.lab import waiting
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.faults import run_faults
@@ -26,11 +28,16 @@ from scaling_guide.verify.selection import Selection, select
 
 Progress = Callable[[str], None]
 
-# targets of one lane see what is broken in each other, and are broken one after the other
-_LANES = (
-    *((System.NGINX,), (System.HAPROXY,), (System.SUPABASE,), (System.MEMCACHED,), (System.LINUX,)),
-    *((System.POSTGRES, System.PGBOUNCER), (System.REDIS, System.SENTINEL)),
+# targets of one lane see what is broken in each other, and are broken one after the other; through a load
+# balancer one sees the application, and what it has from the databases
+_PHASES = (
+    (
+        *((System.SUPABASE,), (System.MEMCACHED,), (System.LINUX,)),
+        *((System.POSTGRES, System.PGBOUNCER), (System.REDIS, System.SENTINEL)),
+    ),
+    ((System.NGINX,), (System.HAPROXY,)),
 )
+_SETTLE_SECONDS = 15.0
 _FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError, RedisError, psycopg.Error)
 
 
@@ -42,13 +49,21 @@ async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Prog
     begun, started = time.monotonic(), now()
     checks = select(guide, environment, Selection())
     _demand_health(environment, checks)
-    lanes = [[Bench(guide, environment, target, lab) for target in lane] for lane in _lanes(environment)]
+    phases = [
+        [[Bench(guide, environment, target, lab) for target in lane] for lane in _lanes(environment, systems)]
+        for systems in _PHASES
+    ]
     apps = [Bench(guide, environment, target, lab) for target in environment.apps]
-    every = (*chain.from_iterable(lanes), *apps)
+    every = (*chain.from_iterable(chain.from_iterable(phases)), *apps)
+    kills: list[Kill] = []
+    deletions: list[Deletion] = []
     try:
-        done = await asyncio.gather(*(_lane(benches, progress) for benches in lanes))
-        kills = [kill for kills, _ in done for kill in kills]
-        deletions = [deletion for _, deletions in done for deletion in deletions]
+        for lanes in phases:
+            await _settled(environment, list(chain.from_iterable(lanes)))
+            for killed, deleted in await asyncio.gather(*(_lane(benches, progress) for benches in lanes)):
+                kills += killed
+                deletions += deleted
+        await _settled(environment, apps)
         for bench in apps:
             # one after the other: the load balancers need the rest
             kills += [kill async for kill in _kills(bench, progress)]
@@ -71,8 +86,20 @@ def _demand_health(environment: Environment, checks: Sequence[Check]) -> None:
         raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
 
 
-def _lanes(environment: Environment) -> list[list[Target]]:
-    lanes = [[target for system in systems for target in environment.of(system)] for systems in _LANES]
+async def _settled(environment: Environment, benches: Sequence[Bench]) -> None:
+    """Return when these are green, or have had the time to be."""
+    checks = [check for bench in benches for check in bench.checks]
+
+    async def lack() -> str | None:
+        run = await asyncio.to_thread(verify, environment, checks)
+        return None if run.exit_code == ExitCode.VERIFIED else "not green"
+
+    with contextlib.suppress(TimeoutError):
+        await waiting.until(lack, _SETTLE_SECONDS)
+
+
+def _lanes(environment: Environment, phase: Sequence[Sequence[System]]) -> list[list[Target]]:
+    lanes = [[target for system in systems for target in environment.of(system)] for systems in phase]
     # a cache stands alone, whatever else its system is used for
     caches = [target for lane in lanes for target in lane if target.role == CACHE]
     shared = [[target for target in lane if target not in caches] for lane in lanes]
