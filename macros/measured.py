@@ -1,12 +1,15 @@
 """What the lab measured under load, for runbooks and for experiments."""
 
+from macros import measurements
 from macros.context import Context
 from macros.escape import fill, inline
 from scaling_guide.lab.measured import Measured
 from scaling_guide.model.experiments import Experiment
+from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Runbook, Scenario
 from scaling_guide.model.topics import Topic
+from scaling_guide.render.commands import digest
 from scaling_guide.render.coverage import LAB
 
 UNKNOWN = "unknown"
@@ -23,12 +26,14 @@ def table(site: Context, procedure: Runbook | Experiment) -> str:
         for name, played in measured.scenarios.items()
         for target in played.seen
     }
-    return fill("measured", measured=measured, bounds=bounds, changed=is_outdated(measured, procedure))
+    return fill(
+        "measured", measured=measured, bounds=bounds, changed=is_outdated(site.guide, measured, procedure)
+    )
 
 
 def experiments(site: Context, topic: Topic) -> str:
-    """The experiments of a topic: the question, what was learned, and the figures."""
-    blocks = []
+    """The experiments and measurements of a topic: the question, what was learned, and the figures."""
+    blocks = measurements.blocks(site, topic)
     for experiment in site.guide.experiments.values():
         if experiment.topic == topic.id:
             blocks += [f"### {inline(experiment.title)}", fill("experiment", experiment=experiment)]
@@ -50,9 +55,9 @@ def lost(site: Context, measured_id: str, scenario: str, target: str) -> str:
     return f"{played.seen[target].lost_in_all:,}"
 
 
-def is_outdated(measured: Measured, procedure: Runbook | Experiment) -> bool:
+def is_outdated(guide: Guide, measured: Measured, procedure: Runbook | Experiment) -> bool:
     """Whether the procedure is no longer what was measured."""
-    return measured.changed(procedure.digest, procedure.rehearsal)
+    return measured.changed(digest(guide, procedure), procedure.rehearsal)
 
 
 def _bounds(scenario: Scenario | None, system: System) -> str:

@@ -21,7 +21,7 @@ def page(site: Context, runbook: Runbook) -> str:
 
     checked = dict.fromkeys([*(fact.id for fact in site.guide.runbook_facts(runbook.id)), *runbook.facts])
     rehearsed = site.known.measured.get(runbook.id)
-    outdated = rehearsed is not None and measured.is_outdated(rehearsed, runbook)
+    outdated = rehearsed is not None and measured.is_outdated(site.guide, rehearsed, runbook)
     parts = [
         block("strip", rehearsed=rehearsed, outdated=outdated, verified=seen(site, checked)),
         "## Symptom",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from scaling_guide.lab import shell, state
@@ -143,12 +144,20 @@ class Play:
         )
 
     async def _break(self) -> None:
-        """Bring about what the scenario is given, where it can be."""
-        server = self.situation.server if self.situation else self.environment.apps[0]
+        """Bring about what the scenario is given."""
         for name in self.scenario.given:
-            for target in (*self.load_balancers, server):
-                if mutation := MUTATIONS.get((name, target.system)):
-                    await self.given.enter_async_context(mutation(self.benches[target.id]))
+            for target in self._broken(name):
+                mutation = MUTATIONS[name, target.system]
+                await self.given.enter_async_context(mutation(self.benches[target.id]))
+
+    def _broken(self, name: str) -> Sequence[Target]:
+        """Where a mutation is brought about: at the target that is named for it, or else near at hand."""
+        if name in self.scenario.on:
+            return [self.environment.targets[self.scenario.on[name]]]
+        server = self.situation.server if self.situation else self.environment.apps[0]
+        near = [each for each in (*self.load_balancers, server) if (name, each.system) in MUTATIONS]
+        everywhere = (each for each in self.environment.targets.values() if (name, each.system) in MUTATIONS)
+        return near or list(islice(everywhere, 1))
 
     async def _state(self) -> state.State:
         return await asyncio.to_thread(state.read, self.environment, self.lab)

@@ -18,6 +18,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Rehearsal, Safety, Scenario
+from scaling_guide.render.commands import digest
 
 ATTEMPTS = 3
 
@@ -42,7 +43,7 @@ def rehearse(
     server refuses the configuration of a scenario, a mutation fails, or the load does not run or not on time;
     LabError where the lab is up already or does not start.
     """
-    rehearsal = accepted(procedure, irreversible)
+    rehearsal = accepted(environment, procedure, irreversible)
     where = lab(number)
     if lifecycle.status(number).phase != "down":
         raise LabError(
@@ -63,7 +64,7 @@ def rehearse(
             progress(f"  {problem}")
     return Measured(
         id=procedure.id,
-        digest=procedure.digest,
+        digest=digest(guide, procedure),
         date=date.today(),
         tier=environment.tier,
         cores=len(os.sched_getaffinity(0)),
@@ -73,11 +74,11 @@ def rehearse(
     )
 
 
-def accepted(procedure: Procedure, irreversible: bool = False) -> Rehearsal:
+def accepted(environment: Environment, procedure: Procedure, irreversible: bool = False) -> Rehearsal:
     """The rehearsal of a procedure.
 
-    Raises NotRehearsed where it has none, where a scenario is given a mutation that nobody knows, and, unless
-    `irreversible`, where a step cannot be undone.
+    Raises NotRehearsed where it has none, where a scenario is given a mutation that nobody knows, or that its
+    target does not, and, unless `irreversible`, where a step cannot be undone.
     """
     rehearsal = procedure.rehearsal
     if rehearsal is None:
@@ -85,6 +86,13 @@ def accepted(procedure: Procedure, irreversible: bool = False) -> Rehearsal:
     known = {name for name, _ in MUTATIONS}
     if unknown := {name for each in rehearsal.scenarios.values() for name in each.given} - known:
         raise NotRehearsed(f"{procedure.id} is given {min(unknown)}, which is no mutation of the lab")
+    for scenario in rehearsal.scenarios.values():
+        for name, target in scenario.on.items():
+            if (
+                target not in environment.targets
+                or (name, environment.targets[target].system) not in MUTATIONS
+            ):
+                raise NotRehearsed(f"{procedure.id} is given {name} on {target}, which cannot be broken so")
     for phase in procedure.phases.values():
         for step in phase.steps:
             if step.safety is Safety.IRREVERSIBLE and not irreversible:

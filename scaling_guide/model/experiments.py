@@ -1,9 +1,7 @@
 """Accidents that the lab brings about under load, to see what the configuration alone makes of them."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
-from hashlib import sha256
 
 from pydantic import PrivateAttr
 
@@ -31,12 +29,6 @@ class Experiment(Record):
     def id(self) -> str:
         """The experiment's name, that of its file."""
         return self._id
-
-    @property
-    def digest(self) -> str:
-        """A fingerprint of what is done: it changes exactly when a measurement is outdated."""
-        commands = [step.model_dump(mode="json") for step in self.rehearsal.before]
-        return sha256(json.dumps(commands).encode()).hexdigest()[:16]
 
     @property
     def phases(self) -> Mapping[str, Phase]:

@@ -1,10 +1,8 @@
 """Procedures for someone on call, and how the lab rehearses them."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -103,10 +101,12 @@ class Scenario(Record):
     """One rehearsal under load: the documented configuration, or its opposite.
 
     `overrides` replaces documented values by others (fact id to value) in every config file before the
-    servers start. `given` names the mutations that make the situation, brought about on the load balancer
-    that the load goes through or on the server that the runbook is about; they are lifted just before the
-    step `mended_by`, or at the end. `skip` names the steps that are left out; `roll_back` goes back after the
-    mitigation instead of verifying it. Afterwards the checks of the last phase are green, save for `red`.
+    servers start. `given` names the mutations that make the situation; they are lifted just before the step
+    `mended_by`, or at the end. Each is brought about on the load balancer that the load goes through and on
+    the server that the runbook is about; where it is for neither, on the first target of the first system
+    that it is for, a primary before its replicas. `on` names another target for it. `skip` names the steps
+    that are left out; `roll_back` goes back after the mitigation instead of verifying it. Afterwards the
+    checks of the last phase are green, save for `red`.
 
     Lost requests are counted over the whole run (`lost_at_most`, for each system where they differ) and from
     the end of the mitigation on (`lost_after_at_most`). None where the scenario only shows what happens
@@ -116,6 +116,7 @@ class Scenario(Record):
     title: Text
     targets: tuple[System, ...] = ()
     given: tuple[Text, ...] = ()
+    on: dict[Text, Id] = {}
     mended_by: Id | None = None
     overrides: dict[Id, Any] = {}
     skip: tuple[Id, ...] = ()
@@ -193,6 +194,8 @@ class Runbook(Record):
             if unknown := sorted(named - steps):
                 raise ValueError(f"scenario {name} names {unknown[0]}, which is the `id` of no step")
             last = self.roll_back if scenario.roll_back else self.verify
+            if unknown := sorted(set(scenario.on) - set(scenario.given)):
+                raise ValueError(f"scenario {name} says `on` what {unknown[0]} is, which is not `given`")
             if unknown := sorted(set(scenario.red) - set(last.checks)):
                 raise ValueError(f"scenario {name} has {unknown[0]} red, which its last phase does not check")
         if unknown := sorted(set(self.rehearsal.parameters) - set(self.parameters)):
@@ -203,12 +206,6 @@ class Runbook(Record):
     def id(self) -> str:
         """The runbook's name, the path of its data, page and checks below `runbooks/`."""
         return self._id
-
-    @property
-    def digest(self) -> str:
-        """A fingerprint of the commands: it changes exactly when a rehearsal is outdated."""
-        commands = [[step.model_dump(mode="json") for step in phase.steps] for phase in self.phases.values()]
-        return sha256(json.dumps(commands).encode()).hexdigest()[:16]
 
     @property
     def phases(self) -> Mapping[str, Phase]:

@@ -9,6 +9,7 @@ import pytest
 from scaling_guide.lab.measured import Act, Measured, Played, Seen, read, scenario_digest, write
 from scaling_guide.model.load import examine
 from scaling_guide.model.runbooks import Rehearsal
+from scaling_guide.render.commands import digest
 
 SCENARIO = {"title": "As documented", "lost_at_most": 0}
 LOST = Seen(2700, 1749, {"http 503": 951}, 950, (1.2, 6.2), {"p50": 21.0}, 3, 2, 4)
@@ -108,4 +109,4 @@ def test_a_runbook_is_called_tested_only_while_its_rehearsal_stands() -> None:
     for runbook in guide.runbooks.values():
         if runbook.status != "draft":
             assert known[runbook.id].problems == ()
-            assert not known[runbook.id].changed(runbook.digest, runbook.rehearsal), runbook.id
+            assert not known[runbook.id].changed(digest(guide, runbook), runbook.rehearsal), runbook.id

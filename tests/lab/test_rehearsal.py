@@ -116,7 +116,7 @@ def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
     assert len(not_undone.problems) == len(not_undone.differences)
 
     assert left.problems == ()
-    assert found.versions.keys() == {"nginx", "haproxy", "app"}
+    assert found.versions.keys() >= {"nginx", "haproxy", "app", "postgres", "redis"}
     assert gone_within(where, 5) == []
 
 
@@ -236,26 +236,26 @@ def test_a_step_that_cannot_be_undone_needs_consent(guide: Guide) -> None:
     forever = {**DRAIN, "do": "Delete it.", "safety": "irreversible"}
     runbook = a_runbook(guide, a_rehearsal(one={}), mitigate=[forever])
     with pytest.raises(NotRehearsed, match="cannot be undone: `Delete it"):
-        accepted(runbook)
-    assert accepted(runbook, irreversible=True) == runbook.rehearsal
+        accepted(guide.environments["lab"], runbook)
+    assert accepted(guide.environments["lab"], runbook, irreversible=True) == runbook.rehearsal
 
 
 def test_a_runbook_without_a_rehearsal_is_refused(guide: Guide) -> None:
     with pytest.raises(NotRehearsed, match="has no rehearsal"):
-        accepted(a_runbook(guide, None))
+        accepted(guide.environments["lab"], a_runbook(guide, None))
 
 
 def test_a_mutation_that_nobody_knows_is_refused(guide: Guide) -> None:
     runbook = a_runbook(guide, a_rehearsal(one={"given": ["server-stolen"]}))
     with pytest.raises(NotRehearsed, match="server-stolen, which is no mutation"):
-        accepted(runbook)
+        accepted(guide.environments["lab"], runbook)
 
 
 def test_every_experiment_and_every_runbook_can_be_rehearsed(guide: Guide) -> None:
     rehearsed = [runbook for runbook in guide.runbooks.values() if runbook.rehearsal]
     assert len(rehearsed) >= 5
     for procedure in (*rehearsed, *guide.experiments.values()):
-        accepted(procedure, irreversible=True)
+        accepted(guide.environments["lab"], procedure, irreversible=True)
 
 
 def test_an_experiment_has_no_procedure(guide: Guide) -> None:

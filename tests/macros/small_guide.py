@@ -139,7 +139,8 @@ LAB = {
             "directory": "nginx",
             "logs": "logs",
             "status": 8081,
-        }
+        },
+        "app-1": {"system": "app", "address": "127.42.0.31"},
     },
 }
 SECTIONS = [

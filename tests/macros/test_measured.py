@@ -8,6 +8,7 @@ from macros import measured, runbook
 from scaling_guide.lab.measured import Measured, Played, Seen, scenario_digest
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.runbooks import Rehearsal
+from scaling_guide.render.commands import digest
 from tests.macros.conftest import Site
 from tests.macros.small_guide import TOPIC, make_guide, make_runbook
 
@@ -48,10 +49,10 @@ def rehearsed(site: Site) -> Any:
     drain = make_runbook(rehearsal=REHEARSAL.model_dump())
     guide = make_guide(runbooks={"drain": drain})
 
-    def show(lost: int = 0, problems: tuple[str, ...] = (), digest: str = drain.digest) -> str:
+    def show(lost: int = 0, problems: tuple[str, ...] = (), known: str = digest(guide, drain)) -> str:
         played = {"documented": make_played("documented", lost, *problems), "bare": make_played("bare", 1234)}
         versions = {"nginx": "1.22.1"}
-        found = Measured("drain", digest, date(2026, 11, 23), "medium", 2, versions, 200, played)
+        found = Measured("drain", known, date(2026, 11, 23), "medium", 2, versions, 200, played)
         return words(runbook.page(site("runbooks/drain.md", guide, {"drain": found}), drain))
 
     return show
@@ -76,7 +77,7 @@ def test_a_rehearsal_that_was_not_as_documented_says_what_was_wrong(rehearsed: A
 
 
 def test_a_runbook_that_changed_since_its_rehearsal_says_so(rehearsed: Any) -> None:
-    shown = rehearsed(digest="of older commands")
+    shown = rehearsed(known="of older commands")
     assert "23 Nov 2026 (changed since)" in shown
     assert "What was measured has changed since" in shown
 
@@ -101,7 +102,9 @@ def test_a_topic_shows_its_experiments_with_question_lesson_and_figures(site: Si
     experiment = make_experiment()
     guide = make_guide(experiments={"server-dies": experiment})
     played = {name: make_played(name, 0) for name in REHEARSAL.scenarios}
-    found = Measured("server-dies", experiment.digest, date(2026, 11, 23), "medium", 2, {}, 200, played)
+    found = Measured(
+        "server-dies", digest(guide, experiment), date(2026, 11, 23), "medium", 2, {}, 200, played
+    )
     shown = measured.experiments(site(guide=guide, measured={"server-dies": found}), guide.topics[TOPIC])
     assert "### A server dies" in shown
     assert "Question What is lost? Learned Retries are worth having." in words(shown)
@@ -136,8 +139,7 @@ def test_what_may_be_lost_can_differ_by_load_balancer_and_by_time(site: Site) ->
     }
     drain = make_runbook(rehearsal={**REHEARSAL.model_dump(), "scenarios": scenarios})
     played = {"documented": make_played("documented", 0)}
-    found = Measured("drain", drain.digest, date(2026, 11, 23), "medium", 2, {}, 200, played)
-    shown = words(
-        measured.table(site(guide=make_guide(runbooks={"drain": drain}), measured={"drain": found}), drain)
-    )
+    guide = make_guide(runbooks={"drain": drain})
+    found = Measured("drain", digest(guide, drain), date(2026, 11, 23), "medium", 2, {}, 200, played)
+    shown = words(measured.table(site(guide=guide, measured={"drain": found}), drain))
     assert "at most 5 lost, at most 1 lost once mitigated" in shown
