@@ -41,7 +41,8 @@ class Result:
 
     `ran` has, for each variant, the command lines of one counted run; names of servers stand for the
     addresses of the lab. `prepared` are those that came before all runs, `scripts` the files that commands
-    read. `spreads` is by metric and variant. `seconds` is how long it took without the start of the lab.
+    read. `spreads` is by metric and variant. `load` is how many tasks the machine was busy with before,
+    `seconds` how long it took without the start of the lab.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Result:
     date: date
     tier: str
     cores: int
+    load: float
     versions: Mapping[str, str]
     seconds: float
     prepared: tuple[str, ...]

@@ -38,22 +38,23 @@ class Rig:
     `noted` are the commands since it was last emptied, as a reader may see them: servers by name in place of
     their addresses, `$LAB` for the lab's directory. `scripts` are the files that commands read, `used` the
     servers that took part. What is put on `undo` is done when the measurement is over, whatever came of it.
+    `load` is how many tasks the machine was busy with before anything of this began.
     """
 
     environment: Environment
     lab: Lab
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
     noted: list[str] = field(default_factory=list)
     scripts: dict[str, str] = field(default_factory=dict)
     used: dict[str, Target] = field(default_factory=dict)
     undo: ExitStack = field(default_factory=ExitStack)
 
-    def __post_init__(self) -> None:
-        self.scratch.mkdir(mode=0o700, exist_ok=True)
-
     @property
     def scratch(self) -> Path:
         """Where tools are run, and where they may leave files."""
-        return self.lab.directory(SCRATCH)
+        directory = self.lab.directory(SCRATCH)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return directory
 
     def target(self, name: str) -> Target:
         """A server of the lab; its version will stand beside the figures."""

@@ -28,6 +28,9 @@ _TELLS_VERSION = {
     System.PGBOUNCER: Probe.PGBOUNCER_CONSOLE,
 }
 
+# share of the cores that others may use before figures suffer
+BUSY = 0.5
+
 Progress = Callable[[str], None]
 
 
@@ -47,10 +50,13 @@ def measure(
         raise NotMeasured(f"no function measures {record.id}")
     if lifecycle.status(number).phase != "down":
         raise LabError(f"lab {number} is up, and others would share it: take it down or use another --lab")
+    rig = Rig(environment, lab(number))
     progress(f"{record.id}: {record.title}")
+    if rig.load > BUSY * cores():
+        progress(f"  this machine is busy (load {rig.load:.1f}, {cores()} cores): expect a wide spread")
     try:
         lifecycle.up(number, environment.tier)
-        return taken(Rig(environment, lab(number)), record, prepare, progress)
+        return taken(rig, record, prepare, progress)
     finally:
         lifecycle.down(number)
 
@@ -83,7 +89,8 @@ def taken(rig: Rig, record: Measurement, prepare: Prepare, progress: Progress = 
         digest=digest(record, prepare),
         date=date.today(),
         tier=rig.environment.tier,
-        cores=len(os.sched_getaffinity(0)),
+        cores=cores(),
+        load=round(rig.load, 1),
         versions=_versions(rig.environment, rig.used),
         seconds=round(time.monotonic() - begun, 1),
         prepared=prepared,
@@ -94,6 +101,11 @@ def taken(rig: Rig, record: Measurement, prepare: Prepare, progress: Progress = 
             for metric, found in samples.items()
         },
     )
+
+
+def cores() -> int:
+    """How many cores servers and load share."""
+    return len(os.sched_getaffinity(0))
 
 
 def rounds(variants: Sequence[str], repeats: int) -> Iterator[Sequence[str]]:
