@@ -14,6 +14,7 @@ follows from the path of the page::
     {{ sg.used("nginx-keepalive", "medium") }}     4,096, the value in config files, where bounds leave room
     {{ sg.ref("nginx-keepalive") }}                the label, linked to where the fact is documented
     {{ sg.lost("server-dies", "bare", "nginx") }}  how many requests the lab lost, or `unknown`
+    {{ sg.median("pool-size-reads", "throughput", 4) }}  22,900 transactions/s, the median, or `unknown`
 
     ## How to decide
     a hand-written table
@@ -28,7 +29,7 @@ follows from the path of the page::
     ## When to act
     {{ sg.thresholds() }}         alerts of the topic and their runbooks
     ## What it is worth
-    {{ sg.experiments() }}        the topic's experiments: question, lesson, figures
+    {{ sg.experiments() }}        the topic's measurements and experiments: question, lesson, figures, plots
     ## Pitfalls
     {{ sg.pitfalls() }}
     ## How it is checked

@@ -1,11 +1,13 @@
 """What a block is made from: the guide, what runs have seen of it, and the way to other pages."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from macros.links import Links
 from macros.reports import Proof, Run, State, states
+from scaling_guide.lab.measure.result import Result
 from scaling_guide.lab.measured import Measured
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
@@ -28,7 +30,9 @@ _SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Appli
 class Known:
     """What pages report: records, runs (oldest first), proof (None before a proof run), measurements.
 
-    `lab_run` and `kill_matrix` are the reports that coverage is counted from, as they were published.
+    `measured` is what was lost in rehearsals and experiments, `results` the figures of measurements, both by
+    id. `lab_run` and `kill_matrix` are the reports that coverage is counted from, as they were published.
+    `plots` is the directory that keeps what was drawn.
     """
 
     guide: Guide
@@ -37,6 +41,8 @@ class Known:
     measured: Mapping[str, Measured]
     lab_run: Document | None = None
     kill_matrix: Document | None = None
+    results: Mapping[str, Result] = field(default_factory=dict)
+    plots: Path = Path("build/plots")
 
     @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from macros.context import Known
 from macros.reports import proof, runs
 from scaling_guide.lab import measured
+from scaling_guide.lab.measure import result
 from scaling_guide.model.load import load
 from scaling_guide.render.coverage import LAB
 from scaling_guide.render.reports import kill_matrix, latest_run
@@ -30,6 +31,8 @@ def known(data: Path, build: Path) -> Known:
             measured=measured.read(data),
             lab_run=latest_run(build, LAB),
             kill_matrix=kill_matrix(build),
+            results=result.read(data),
+            plots=build / "plots",
         )
         _kept[data, build] = (stamp, fresh)
     return _kept[data, build][1]
