@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.load import examine
+from scaling_guide.probes.observation import Failure
 from scaling_guide.render.alerts import alert_rules
+from scaling_guide.verify.check import Check, judge
+from scaling_guide.verify.outcome import ExitCode, Outcome
+from scaling_guide.verify.reports import metrics_prom
+from scaling_guide.verify.run import Run
 
 HERE = Path(__file__).parent
 GUIDE, _ = examine(
@@ -33,12 +39,28 @@ def rules(site: str = "") -> dict[str, dict[str, Any]]:
 def exported() -> dict[str, dict[str, set[str]]]:
     """Metric to its labels to their values (none where a label names a server, proxy and the like)."""
     lines = (HERE / "haproxy-2.6.12.metrics").read_text().splitlines()[1:]
-    found: dict[str, dict[str, set[str]]] = {}
+    found: dict[str, dict[str, set[str]]] = our_own()
     for line in lines:
         name, _, labels = line.rstrip("}").partition("{")
         pairs = (label.partition("=") for label in labels.split(",") if label)
         found[name] = {key: set(values.split("|")) - {""} for key, _, values in pairs}
     return found
+
+
+def our_own() -> dict[str, dict[str, set[str]]]:
+    """The metrics that a run leaves behind, as `exported` tells those of HAProxy."""
+    assert GUIDE is not None
+    environment = GUIDE.environments["lab"]
+    fact = next(iter(GUIDE.facts.values()))
+    check = Check(fact, fact.targets(environment)[0], environment)
+    at = "2026-06-15T12:00:00.000Z"
+    failure = Failure(fact.probe, check.target.id, Outcome.TIMEOUT, "nobody answers", at, 3.0)
+    text = metrics_prom(Run("lab", "medium", at, at, (judge(check, [failure]),)))
+    outcomes = {"outcome": set(Outcome), "check": set(GUIDE.facts)}
+    return {
+        family.name: {label: outcomes.get(label, set()) for label in family.samples[0].labels}
+        for family in text_string_to_metric_families(text)
+    }
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS, ids=lambda threshold: threshold.alert)
@@ -71,12 +93,20 @@ def test_a_rule_asks_for_metrics_that_exist(threshold: Threshold) -> None:
     selectors = SELECTOR.findall(threshold.expr)
     assert selectors
     for metric, written in selectors:
-        labels = LABEL.findall(written)
-        if metric == "guide_check_outcome":
-            checks = [value for name, _, value in labels if name == "check"]
-            assert any(re.fullmatch(checks[0], fact) for fact in GUIDE.facts)
-            continue
         known = exported()[metric]
-        for name, _, value in labels:
+        for name, pattern, value in LABEL.findall(written):
             assert name in known
-            assert not known[name] or value in known[name]
+            values = value.split("|") if pattern and "(" not in value else [value]
+            for each in values if known[name] else ():
+                assert any(re.fullmatch(each, other) for other in known[name])
+
+
+def test_silence_of_the_checks_themselves_is_an_alert() -> None:
+    """A file that nobody writes any more goes on being exported, and a check that cannot look is not red."""
+    stopped, blind = rules()["VerificationStopped"]["expr"], rules()["VerificationBlind"]["expr"]
+    assert "absent(guide_verify_finished_timestamp_seconds)" in stopped
+    assert "time() - guide_verify_finished_timestamp_seconds >" in stopped
+    for code in (ExitCode.NOTHING_SELECTED, ExitCode.NOTHING_VERIFIED):
+        assert f"guide_verify_exit_code == {code}" in stopped
+    for outcome in (Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.ERROR):
+        assert outcome in blind

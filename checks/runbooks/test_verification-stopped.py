@@ -1,0 +1,5 @@
+"""Verification stopped, or cannot see a server: does what its phases rely on hold here?"""
+
+
+def test_phase(check):
+    check.holds()
