@@ -12,6 +12,7 @@ from scaling_guide.model.load import examine
 from scaling_guide.model.yaml_text import read
 
 DATA = Path(__file__).parents[2] / "data"
+POOLING = "topics/database-scaling/connection-pooling.yml"
 BUDGETS: dict[str, dict[str, str]] = read(DATA / "budgets.yml").value
 VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"}
 
@@ -38,6 +39,36 @@ def test_the_data_is_read_and_checked_in_less_than_two_seconds(last_looked_at: d
 def test_the_data_grows_old(last_looked_at: date) -> None:
     problems = examine(DATA, VARIABLES, last_looked_at + timedelta(days=400))[1]
     assert {problem.code for problem in problems} >= {"SOURCE_STALE", "REVIEW_OVERDUE"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "bound", "past"),
+    [
+        ("tiers.yml", "replicas: 20\n", 75, 76),
+        (POOLING, "{small: 5, medium: 5, large: 4}", 18, 19),
+        ("budgets.yml", "{small: 20, medium: 100, large: 400}", 1200, 1201),
+        (
+            POOLING,
+            "{small: 200, medium: 2000, large: 8000}",
+            625,
+            624,
+        ),
+    ],
+    ids=["replicas", "pool", "workers", "clients"],
+)
+def test_no_operand_takes_the_application_past_the_clients_of_the_pooler(
+    file: str, text: str, bound: int, past: int, last_looked_at: date, tmp_path: Path
+) -> None:
+    data = shutil.copytree(DATA, tmp_path / "data")
+    before = (data / file).read_text("utf-8")
+    assert before.count(text) == 1
+    codes = []
+    for value in (bound, past):
+        changed = re.sub(r"(medium|replicas): \d+", rf"\1: {value}", text)
+        (data / file).write_text(before.replace(text, changed), "utf-8")
+        found = examine(data, VARIABLES, last_looked_at)[1]
+        codes.append([problem.code for problem in found if problem.code == "POOLS_OVER_CLIENTS"])
+    assert codes == [[], ["POOLS_OVER_CLIENTS"]]
 
 
 @pytest.mark.parametrize("name", BUDGETS)

@@ -6,12 +6,19 @@ import pytest
 from cryptography.fernet import Fernet
 from starlette.applications import Starlette
 
+from scaling_guide.lab.app import database
 from scaling_guide.lab.app.instance import Instance
 from scaling_guide.lab.app.service import application
 from scaling_guide.lab.app.settings import Limits, Options
 
 
-def make(tmp_path: Path, name: str = "app-1", startup_seconds: float = 0, **limits: object) -> Instance:
+def make(
+    tmp_path: Path,
+    name: str = "app-1",
+    startup_seconds: float = 0,
+    databases: database.Places | None = None,
+    **limits: object,
+) -> Instance:
     key = tmp_path / "key"
     if not key.exists():
         key.write_bytes(Fernet.generate_key())
@@ -26,6 +33,7 @@ def make(tmp_path: Path, name: str = "app-1", startup_seconds: float = 0, **limi
             session_key=key,
             ledger=tmp_path / "ledger",
             limits=Limits(**(defaults | limits)),
+            databases=databases or database.Places(),
         )
     )
 
@@ -107,6 +115,11 @@ def test_the_limits_in_force_are_told(client: httpx.Client) -> None:
         "cache_timeout": "100ms",
         "page_default": 20,
         "page_most": 100,
+        "pool_size": 5,
+        "pool_timeout": "3s",
+        "pool_lifetime": "1800s",
+        "connect_timeout": "2s",
+        "database_timeout": "19s",
     }
 
 

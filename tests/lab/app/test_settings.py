@@ -53,3 +53,16 @@ def test_a_settings_file_that_cannot_be_used_ends_the_program(
     with pytest.raises(SystemExit, match="2"):
         options(arguments(tmp_path / "gone"))
     assert "--settings: [Errno 2]" in capsys.readouterr().err
+
+
+def test_places_are_told_on_the_command_line_and_patience_by_the_file(tmp_path: Path) -> None:
+    settings = tmp_path / "app.env"
+    settings.write_text(f"{TEXT}APP_POOL_SIZE=4\nAPP_POOL_TIMEOUT=500ms\nAPP_POOL_LIFETIME=30min\n")
+    where = ["--database=127.0.0.1:6432/appdb", "--readers=127.0.0.1:6432/appdb_ro", "--passfile=/tmp/pass"]
+    given = options([*arguments(settings), *where])
+    assert (given.databases.primary, given.databases.readers) == (
+        "127.0.0.1:6432/appdb",
+        "127.0.0.1:6432/appdb_ro",
+    )
+    assert given.databases.passfile == Path("/tmp/pass")
+    assert (given.patience.size, given.patience.checkout, given.patience.lifetime) == (4, 0.5, 1800)
