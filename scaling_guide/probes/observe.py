@@ -93,11 +93,17 @@ REQUESTS: Mapping[Probe, int] = {
 }
 """How many ordinary requests one look sends, a few more where servers are chosen by chance."""
 
+TIMED = frozenset({Probe.LATENCY})
+"""Probes whose result is a time, which the other looks would lengthen."""
+
+TIMED_FROM = 0.4
+"""The share of the deadline after which the timed looks wait for the others no longer."""
+
 
 def observe(
     environment: Environment, wanted: Iterable[Need], deadline: float | None = None
 ) -> dict[Need, Result]:
-    """One look at each source of each target that is wanted, all at the same time.
+    """One look at each source of each target that is wanted, all at the same time, and the timed ones then.
 
     `deadline` is in seconds, the environment's own where it is None, and holds also for a probe that hangs.
     Nothing is raised for what the environment does: each need has an Observation, or a Failure that says why
@@ -108,13 +114,21 @@ def observe(
     began, started = _now(), time.monotonic()
     arrived: queue.SimpleQueue[tuple[Need, Result]] = queue.SimpleQueue()
 
+    quiet = threading.Event()
+
     def look(need: Need) -> None:
-        arrived.put((need, _look(environment, need, seconds)))
+        left = seconds
+        if need[0] in TIMED:
+            quiet.wait(seconds * TIMED_FROM)
+            left = started + seconds - time.monotonic()
+        arrived.put((need, _look(environment, need, left)))
 
     for need in needs:
         threading.Thread(target=look, args=(need,), name=" ".join(need), daemon=True).start()
     results: dict[Need, Result] = {}
     while len(results) < len(needs):
+        if all(need in results for need in needs if need[0] not in TIMED):
+            quiet.set()
         left = started + seconds + GRACE_SECONDS - time.monotonic()
         try:
             need, result = arrived.get(timeout=max(0.0, left))

@@ -126,6 +126,32 @@ def test_all_looks_happen_at_the_same_time(environment: Environment, put: Put) -
     assert all(isinstance(result, Observation) for result in observe(environment, [TLS, HTTP, APP]).values())
 
 
+def test_what_measures_time_looks_when_the_others_have(environment: Environment, put: Put) -> None:
+    ended: list[str] = []
+    deadlines: list[float] = []
+
+    def slow(environment: Environment, target: Any, deadline: float) -> Found:
+        time.sleep(0.05)
+        ended.append("slow")
+        return "", {"seen": "yes"}
+
+    def timed(environment: Environment, target: Any, deadline: float) -> Found:
+        ended.append("timed")
+        deadlines.append(deadline)
+        return "", {"seen": "yes"}
+
+    put(latency=timed, app=slow)
+    observe(environment, [(Probe.LATENCY, "app-1"), APP], 5.0)
+    assert ended == ["slow", "timed"]
+    assert 4.0 < deadlines[0] < 4.96
+
+
+def test_what_measures_time_does_not_wait_for_one_that_hangs(environment: Environment, put: Put) -> None:
+    put(latency=saying(seen="yes"), app=hanging)
+    results = observe(environment, [(Probe.LATENCY, "app-1"), APP], 0.2)
+    assert isinstance(results[Probe.LATENCY, "app-1"], Observation)
+
+
 def test_the_deadline_is_the_callers_or_the_environments(environment: Environment, put: Put) -> None:
     put(tls=lambda environment, target, deadline: ("", {"deadline": deadline}))
     for given, expected in ((2.0, 2.0), (None, 5.0)):
