@@ -23,6 +23,7 @@ from scaling_guide.lab.client import OK, Client, Method, Site
 
 MOST_REQUESTS = 100_000
 LATE_SECONDS = 0.02
+PATHS = 100
 # for the interpreter to start, and for the last answers to come in
 GRACE_SECONDS = 10.0
 
@@ -33,8 +34,8 @@ class Load:
 
     The load counts as established after `lead` seconds. Told to stop, it goes on for as long once more, so
     that what the last act did is seen; it lasts at least `seconds`, at most `seconds_at_most`. `timeout`
-    bounds each request, in seconds. POSTs carry the ids `<orders>-0`, ... Raises ValueError for a load that
-    is too much.
+    bounds each request, in seconds. `{n}` in the path is a number from 1 to 100, another for each request.
+    POSTs carry the ids `<orders>-0`, ... Raises ValueError for a load that is too much.
     """
 
     site: Site
@@ -134,7 +135,8 @@ async def run(load: Load, stop: asyncio.Event, established: Callable[[], None] =
 
 async def _send(client: Client, load: Load, number: int, due: float, count: _Count) -> None:
     count.late += time.monotonic() - due > LATE_SECONDS
-    outcome = await client.send(load.method, load.path, _order(load, number))
+    path = load.path.replace("{n}", str(number % PATHS + 1))
+    outcome = await client.send(load.method, path, _order(load, number))
     count.outcomes[number] = outcome
     if outcome == OK:
         count.took.append((time.monotonic() - due) * 1000)

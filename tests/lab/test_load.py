@@ -127,6 +127,19 @@ def test_it_is_established_after_its_lead() -> None:
     assert calls == [pytest.approx(0.1, abs=0.05)]
 
 
+def test_each_request_can_ask_for_another_thing() -> None:
+    asked: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            asked.append(await request(reader))
+            writer.write(GOOD)
+
+    loaded(handle, path="/visits/{n}")
+    paths = {head.split()[1] for head in asked}
+    assert paths == {f"/visits/{number}".encode() for number in range(1, len(asked) + 1)}
+
+
 def test_each_order_has_an_id_of_its_own() -> None:
     report = loaded(each(BUSY), method="POST", orders="run-1")
     assert [loss.order for loss in report.losses] == [f"run-1-{number}" for number in range(30)]

@@ -47,11 +47,15 @@ Origin = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Places:
-    """Where cache and sessions are. Each None where there is none; addresses are `host:port`."""
+    """Where cache and sessions are. Each None where there is none; addresses are `host:port`.
+
+    `sessions` is one server, whatever the Sentinels say: a fault.
+    """
 
     cache: str | None = None
     sentinels: tuple[str, ...] = ()
     service: str = "sessions"
+    sessions: str | None = None
     user: str = "app"
     password_file: Path | None = None
 
@@ -102,9 +106,12 @@ class Cache:
         deadline = time.monotonic() + self._habits.lock
         while (kept := await client.get(key)) is None:
             if await client.set(lock, token, nx=True, px=round(self._habits.lock * 1000)):
-                value = await self._compute(origin)
-                await self._keep(client, key, value)
-                await client.eval(_RELEASE, 1, lock, token)
+                try:
+                    value = await self._compute(origin)
+                    await self._keep(client, key, value)
+                finally:
+                    # also where there is no value: the next one tries at once
+                    await client.eval(_RELEASE, 1, lock, token)
                 return value
             if time.monotonic() >= deadline:
                 return await self._compute(origin)
@@ -146,7 +153,8 @@ class Sessions:
         patience = {"socket_timeout": habits.timeout, "socket_connect_timeout": habits.timeout}
         connecting = {**login, **patience, **_QUIET}
         sentinel = Sentinel(nodes, sentinel_kwargs=connecting, **connecting)  # type: ignore[no-untyped-call]
-        self._store: Redis = sentinel.master_for(places.service, decode_responses=True)
+        pinned = _client(places.sessions, places, habits) if places.sessions else None
+        self._store: Redis = pinned or sentinel.master_for(places.service, decode_responses=True)
 
     async def visit(self, session: str) -> int:
         """Count one visit. Raises RedisError where no master takes it."""
@@ -199,7 +207,7 @@ def routes(places: Places, habits: Habits, cache: Cache, instance: str) -> list[
             await asyncio.sleep(min(5000, int(request.query_params.get("ms", "50"))) / 1000)
             return {"name": request.path_params["name"]}
 
-        value = await cache.get(request.path_params["name"], origin)
+        value = await cache.get(f"value:{request.path_params['name']}", origin)
         return JSONResponse({"instance": instance, "value": value, "computed": computed})
 
     async def visits(request: Request) -> Response:

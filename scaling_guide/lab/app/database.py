@@ -248,7 +248,7 @@ def endpoint(pool: Pool | None, answer: Answer) -> Endpoint:
                 raise Unavailable("this instance has no database")
             response = await pool.run(lambda session: answer(request, session), spent)
         except Unavailable as error:
-            response = JSONResponse({"error": str(error)}, 503, {"Retry-After": "1"})
+            response = unavailable(error)
         except psycopg.DataError as error:
             response = JSONResponse({"error": _first_line(error)}, 400)
         rest = time.perf_counter() - begun - spent.pool - spent.database
@@ -261,6 +261,11 @@ def endpoint(pool: Pool | None, answer: Answer) -> Endpoint:
         return response
 
     return answered
+
+
+def unavailable(reason: Unavailable) -> Response:
+    """That there is no database to ask, and when to come again."""
+    return JSONResponse({"error": str(reason)}, 503, {"Retry-After": "1"})
 
 
 def json_answer(content: Any, status: int = 200) -> Response:

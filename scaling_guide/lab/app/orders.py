@@ -1,15 +1,27 @@
 """The orders of customers: read one or a customer's newest, and take new ones."""
 
+import json
 import random
 from typing import Any
 
 from psycopg.errors import ForeignKeyViolation
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from scaling_guide.lab.app.database import Database, Session, endpoint, json_answer
+from scaling_guide.lab.app.cache import Cache
+from scaling_guide.lab.app.database import (
+    Database,
+    Endpoint,
+    Session,
+    Spent,
+    Unavailable,
+    endpoint,
+    json_answer,
+    unavailable,
+)
 
+LONGEST_SECONDS = 5.0
 # how many customers there are, and so whose order it may be when nobody says
 CUSTOMERS = 10_000
 
@@ -56,10 +68,37 @@ async def document(request: Request) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def routes(database: Database) -> list[Route]:
-    """`/api/customers/ID/orders`, which may be late, and `/api/orders`, which is right."""
+def through(cache: Cache, database: Database) -> Endpoint:
+    """The newest orders of a customer from the cache, and from the database where they are missing.
+
+    With `ms` the database takes so many milliseconds longer, as it does for a report.
+    """
+
+    async def answered(request: Request) -> Response:
+        seconds = min(LONGEST_SECONDS, int(request.query_params.get("ms", "0")) / 1000)
+
+        async def work(session: Session) -> Response:
+            await session.rows("select pg_sleep(%s::float)", seconds)
+            return await newest(request, session)
+
+        async def origin() -> Any:
+            if database.readers is None:
+                raise Unavailable("this instance has no database")
+            return json.loads((await database.readers.run(work, Spent())).body)
+
+        try:
+            return JSONResponse(await cache.get(f"orders:{request.path_params['customer']}", origin))
+        except Unavailable as error:
+            return unavailable(error)
+
+    return answered
+
+
+def routes(database: Database, cache: Cache) -> list[Route]:
+    """`/api/customers/ID/orders`, which may be late, `/api/orders`, which is right, and the first cached."""
     return [
         Route("/api/customers/{customer:int}/orders", endpoint(database.readers, newest)),
+        Route("/cached/customers/{customer:int}/orders", through(cache, database)),
         Route("/api/orders/{order:int}", endpoint(database.primary, one)),
         Route("/api/orders", endpoint(database.primary, new), methods=["POST"]),
     ]

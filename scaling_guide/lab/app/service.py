@@ -51,7 +51,7 @@ def application(instance: Instance) -> Starlette:
             Route("/regressions/{regression}/", pages.page),
             Route("/regressions/{regression}/assets/{name}", pages.asset),
             *items.routes(instance.options.limits, instance.database),
-            *orders.routes(instance.database),
+            *orders.routes(instance.database, instance.cache),
             *events.routes(instance.database),
             *cache.routes(
                 instance.options.places,

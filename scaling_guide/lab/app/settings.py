@@ -16,7 +16,7 @@ from scaling_guide.model.units import Unit, meaning
 class Limits:
     """The settings of the file, durations in seconds.
 
-    The file has a line `APP_KEEP_ALIVE=75s` for each; the last four have defaults, and other values than
+    The file has a line `APP_KEEP_ALIVE=75s` for each; the last five have defaults, and other values than
     those are faults that a lab can put in. Those of the cache and of the database may be missing where there
     is none, and those of a page of the list, in rows.
     """
@@ -40,6 +40,7 @@ class Limits:
     liveness_status: int = 200
     health_cache_control: str = "no-store"
     regression: str = ""
+    sessions: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def options(arguments: Sequence[str] | None = None) -> Options:
         parser.error(f"--settings: {error}")
     given["version"] = limits.version or given["version"]
     sentinels = tuple(filter(None, given.pop("sentinels").split(",")))
-    places = cache.Places(given.pop("cache"), sentinels, password_file=given.pop("redis_password"))
+    password_file, sessions = given.pop("redis_password"), limits.sessions or None
+    places = cache.Places(given.pop("cache"), sentinels, password_file=password_file, sessions=sessions)
     databases = database.Places(given.pop("database"), given.pop("readers"), passfile=given.pop("passfile"))
     return Options(**given, limits=limits, places=places, databases=databases)

@@ -107,3 +107,18 @@ def test_a_cache_that_is_gone_costs_its_patience_once(node: Node) -> None:
         return time.monotonic() - begun
 
     assert asyncio.run(ask()) < 0.1
+
+
+def test_who_fails_to_compute_lets_the_next_one_try_at_once(node: Node) -> None:
+    async def fails() -> Any:
+        raise ConnectionError
+
+    async def ask() -> float:
+        cache = cache_of(node)
+        with pytest.raises(ConnectionError):
+            await cache.get("a", fails)
+        begun = time.monotonic()
+        await cache.get("a", slow)
+        return time.monotonic() - begun
+
+    assert asyncio.run(ask()) < HABITS.lock / 2

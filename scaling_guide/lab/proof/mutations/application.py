@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations.forms import Applied, Table
+from scaling_guide.model.environments import RedisTarget
 from scaling_guide.model.record import System
 
 A = System.APP
@@ -68,11 +69,21 @@ def app_fault(line: str) -> Applied:
     return applied
 
 
+@asynccontextmanager
+async def sessions_pinned(bench: Bench) -> AsyncIterator[str]:
+    """An application with the address of the node that was the master when somebody wrote it down."""
+    nodes = [each for each in bench.environment.of(System.REDIS) if each.role == "sessions"]
+    (master,) = (each for each in nodes if isinstance(each, RedisTarget))
+    async with app_fault(f"APP_SESSIONS={master.address}:{master.port}")(bench) as said:
+        yield said
+
+
 MUTATIONS: Table = {
     ("app-draining", A): app_draining,
     ("server-crashing", A): server_crashing,
     ("app-killed", A): app_killed,
     ("app-liveness-failing", A): app_fault("APP_LIVENESS_STATUS=503"),
     ("app-health-cached", A): app_fault("APP_HEALTH_CACHE_CONTROL=public, max-age=60"),
+    ("app-sessions-pinned", A): sessions_pinned,
     ("app-old-version", A): app_fault("APP_VERSION=0.9"),
 }
