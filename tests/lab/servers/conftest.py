@@ -1,0 +1,39 @@
+"""Servers of a running lab, as the environment `lab` describes them."""
+
+import os
+from signal import SIGKILL
+from typing import TypeVar
+
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import Lab
+from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.load import load
+
+T = TypeVar("T", bound=Target)
+
+
+def environment_of(where: Lab) -> Environment:
+    """The environment `lab` at the addresses and in the directory of this one."""
+    return load(where.repo / "data", where.variables).environments["lab"]
+
+
+def target_of(where: Lab, name: str, kind: type[T]) -> T:
+    """What the environment says of a server."""
+    found = environment_of(where).targets[name]
+    assert isinstance(found, kind)
+    return found
+
+
+def pid_of(where: Lab, name: str) -> int:
+    """The process that the lab started for a server."""
+    pid = lifecycle.status(where.number).servers[name].pid
+    assert pid is not None
+    return pid
+
+
+def kill(where: Lab, name: str) -> int:
+    """Kill a server as a lack of memory does, and return which process it was once the lab has noticed."""
+    pid = pid_of(where, name)
+    os.kill(pid, SIGKILL)
+    lifecycle.command("stop", name, where.number)
+    return pid
