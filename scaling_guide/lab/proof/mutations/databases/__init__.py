@@ -1,8 +1,11 @@
 """How PostgreSQL and what stands in front of it break in real life."""
 
 from scaling_guide.lab.proof.mutations.databases import (
+    builds,
+    changes,
     configuration,
     counters,
+    exhaustion,
     objects,
     pooler,
     replication,
@@ -12,10 +15,13 @@ from scaling_guide.lab.proof.mutations.databases import (
 from scaling_guide.lab.proof.mutations.forms import Table
 
 MUTATIONS: Table = {
+    **builds.MUTATIONS,
+    **changes.MUTATIONS,
     **configuration.MUTATIONS,
     **objects.MUTATIONS,
     **vacuum.MUTATIONS,
     **counters.MUTATIONS,
+    **exhaustion.MUTATIONS,
     **sessions.MUTATIONS,
     **replication.MUTATIONS,
     **pooler.MUTATIONS,

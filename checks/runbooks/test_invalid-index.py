@@ -1,0 +1,5 @@
+"""An index is invalid: does what its phases rely on hold here?"""
+
+
+def test_phase(check):
+    check.holds()

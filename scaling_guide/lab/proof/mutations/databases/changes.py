@@ -1,0 +1,71 @@
+"""Changes of a table in a hurry: a lock that is waited for behind a transaction left open."""
+
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.mutations.databases.statements import postgres_of
+from scaling_guide.lab.proof.mutations.forms import Applied, Table
+from scaling_guide.lab.servers import postgres
+from scaling_guide.model.environments import PostgresTarget
+from scaling_guide.model.record import System
+
+P = System.POSTGRES
+
+HOLD_SECONDS = 6.0
+# for a load that never comes
+PATIENCE_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+
+
+def behind_a_transaction(table: str, *change: str) -> Applied:
+    """A transaction wrote to a table and is left open. Once others write too, somebody changes the table,
+    with no limit on the wait for its lock; the transaction ends some seconds later.
+
+    The change goes on by itself, whatever becomes of the context.
+    """
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        target = postgres_of(bench)
+        threading.Thread(target=_act, args=(target, table, change), daemon=True).start()
+        yield "; ".join(change)
+
+    return applied
+
+
+def _act(target: PostgresTarget, table: str, change: Sequence[str]) -> None:
+    with (
+        contextlib.suppress(psycopg.Error),
+        postgres.superuser(target, target.database) as holder,
+        postgres.superuser(target, target.database) as session,
+    ):
+        _written(session, table)
+        holder.execute(f"begin; lock table {table} in row exclusive mode".encode())
+        end = threading.Timer(HOLD_SECONDS, holder.execute, [b"commit"])
+        end.start()
+        for statement in ("set lock_timeout = 0", *change):
+            session.execute(statement.encode())
+        end.join()
+
+
+def _written(session: psycopg.Connection[tuple[str, ...]], table: str) -> None:
+    """Return once a row was added to the table, or after some patience."""
+    newest = f"select max(id) from {table}".encode()
+    first, end = session.execute(newest).fetchone(), time.monotonic() + PATIENCE_SECONDS
+    while session.execute(newest).fetchone() == first and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
+
+
+MUTATIONS: Table = {
+    ("index-built-plainly", P): behind_a_transaction(
+        "app.orders", "create index orders_by_customer on app.orders (customer_id, created_at)"
+    ),
+    ("index-dropped-plainly", P): behind_a_transaction("app.orders", "drop index app.orders_by_status"),
+}
