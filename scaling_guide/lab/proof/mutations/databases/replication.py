@@ -162,10 +162,30 @@ async def queries_cancelled(bench: Bench) -> AsyncIterator[str]:
 _CONFLICTS = "select 1 from pg_stat_database where datname = 'appdb' and conflicts"
 
 
+@asynccontextmanager
+async def replay_held_up(bench: Bench) -> AsyncIterator[str]:
+    """A report on the replica reads a table that a change on the primary wants for itself.
+
+    Replay waits for the report, and who comes to read that table waits behind replay.
+    """
+    await bench.restore()
+    target = postgres_of(bench)
+    with reading(target, _WANTED):
+        await execute(primary_of(bench), f"begin; lock table {_WANTED} in access exclusive mode; commit")
+        await until(bench, target, _HELD_UP)
+        yield f"a report reads {_WANTED}, and the primary locks it"
+    await replayed(bench)
+
+
+_WANTED = "app.orders"
+_HELD_UP = "select 1 from pg_stat_activity where backend_type = 'startup' and wait_event_type = 'Lock'"
+
+
 MUTATIONS: Table = {
     ("standby-parameters-lower", P): not_restarted("max_connections", "50"),
     ("replay-paused", P): replay_paused,
     ("replay-far-behind", P): replay_far_behind,
+    ("replay-held-up", P): replay_held_up,
     ("receiver-misdirected", P): receiver_lost(r"^(primary_conninfo = .*) port=[0-9]+", r"\1 port=1"),
     ("replica-stopped", P): replica_stopped,
     ("replica-promoted", P): replica_promoted,
