@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGTERM
 
 import psycopg
 
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import lifecycle, processes
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.servers import identities, pgbouncer, postgres
 from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
@@ -88,7 +89,8 @@ class Rig:
             environ["PGPASSFILE"] = str(identities.passfile(self.lab, role))
         try:
             done = subprocess.run(
-                argv,
+                # an interrupt may come before Python knows the child
+                processes.orphan_safe(argv, SIGTERM),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -100,8 +102,6 @@ class Rig:
             )
         except subprocess.TimeoutExpired:
             raise NotMeasured(f"`{self.noted[-1]}` took longer than {seconds:g} s") from None
-        except OSError as error:
-            raise NotMeasured(f"`{self.noted[-1]}`: {error.strerror}") from None
         if done.returncode:
             said = " / ".join(done.stdout.strip().splitlines()[-LINES_SHOWN:])
             raise NotMeasured(f"`{self.noted[-1]}` ended with {done.returncode}: {self.shown(said)}")

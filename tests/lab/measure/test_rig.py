@@ -1,0 +1,96 @@
+"""Tools run bounded, their failure is told, and what a reader sees of them names no lab."""
+
+from pathlib import Path
+
+import pytest
+
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.measure.rig import NotMeasured, Rig
+from scaling_guide.lab.servers import identities, pgbouncer
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.load import examine
+
+REPO = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Lab:
+    """A lab that was never started."""
+    return Lab(64, tmp_path)
+
+
+def of_lab(where: Lab) -> Environment:
+    guide, _ = examine(REPO / "data", where.variables)
+    assert guide is not None
+    return guide.environments["lab"]
+
+
+@pytest.fixture
+def rig(where: Lab) -> Rig:
+    return Rig(of_lab(where), where)
+
+
+def test_a_command_is_shown_with_names_in_place_of_addresses_and_paths(rig: Rig) -> None:
+    text = f"wrk http://127.64.0.20:8080/ 127.64.0.200 {rig.lab.root}/ca/ca.pem"
+    assert rig.shown(text) == "wrk http://nginx:8080/ 127.64.0.200 $LAB/ca/ca.pem"
+
+
+def test_a_tool_is_noted_by_its_name_and_what_it_said_comes_back(rig: Rig) -> None:
+    assert rig.run("/bin/echo", "two words") == "two words\n"
+    assert rig.noted == ["echo 'two words'"]
+
+
+def test_a_tool_reads_the_scripts_that_were_written_for_it(rig: Rig) -> None:
+    name = rig.script("read.sql", "select 1;\n")
+    assert rig.run("cat", name) == "select 1;\n"
+    assert rig.scripts == {"read.sql": "select 1;\n"}
+
+
+def test_a_tool_that_fails_is_told_with_its_last_words(rig: Rig) -> None:
+    with pytest.raises(NotMeasured, match=r"^`sh -c .*` ended with 3: no such host$"):
+        rig.run("sh", "-c", "echo no such host >&2; exit 3")
+
+
+def test_a_tool_that_is_not_installed_is_told(rig: Rig) -> None:
+    with pytest.raises(NotMeasured, match="`no-such-tool -c 1` ended with 127"):
+        rig.run("no-such-tool", "-c", "1")
+
+
+def test_a_tool_that_hangs_is_ended(rig: Rig) -> None:
+    with pytest.raises(NotMeasured, match=r"`sleep 60` took longer than 0.1 s"):
+        rig.run("sleep", "60", seconds=0.1)
+
+
+def test_a_password_is_read_from_its_file_and_shown_nowhere(rig: Rig) -> None:
+    passwords = identities.passwords(rig.lab)
+    assert rig.run("sh", "-c", "cat $PGPASSFILE", role="app").strip().endswith(passwords["app"])
+    assert passwords["app"] not in rig.noted[0]
+
+
+def test_servers_that_are_asked_for_are_those_that_took_part(rig: Rig) -> None:
+    assert (rig.postgres().id, rig.pgbouncer().id) == ("postgres-primary", "pgbouncer")
+    assert list(rig.used) == ["postgres-primary", "pgbouncer"]
+
+
+def test_a_statement_that_fails_is_told(live: Lab) -> None:
+    with pytest.raises(NotMeasured, match=r'`drop table nothing`: table "nothing" does not exist'):
+        Rig(of_lab(live), live).sql("drop table nothing")
+
+
+def test_a_pool_of_its_own_is_there_until_it_is_undone(live: Lab) -> None:
+    rig = Rig(of_lab(live), live)
+    target = rig.pgbouncer()
+    before = Path(target.config).read_text()
+
+    def databases() -> set[str]:
+        with pgbouncer.console(live, target) as console:
+            return {row[0] for row in console.execute(b"SHOW DATABASES").fetchall()}
+
+    with rig.undo:
+        rig.pooled("appdb_3", "pool_size=3")
+        assert "appdb_3" in databases()
+        assert rig.noted == [
+            "pgbouncer.ini: appdb_3 = host=postgres-primary port=5432 dbname=appdb pool_size=3"
+        ]
+    assert Path(target.config).read_text() == before
+    assert "appdb_3" not in databases()
