@@ -47,6 +47,8 @@ class DrainingServer(uvicorn.Server):
 
 def main() -> int:
     instance = Instance(options())
+    # told to end before it serves, or once more when it has ended, it has nothing to finish
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGUSR1, lambda *_: setattr(instance, "draining", True))
     signal.signal(signal.SIGUSR2, lambda *_: setattr(instance, "draining", False))
     limits = instance.options.limits
