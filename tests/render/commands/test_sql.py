@@ -1,4 +1,4 @@
-"""The client of the databases: an error is an exit code, a file is changed where it says so and nowhere else."""
+"""The client of the databases, and files: changed where it was asked for, and nowhere else."""
 
 import subprocess
 from pathlib import Path
