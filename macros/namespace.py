@@ -91,6 +91,9 @@ class Namespace:
     def thresholds(self) -> str:
         return topic.thresholds(self._site(), self._topic())
 
+    def cache_keys(self) -> str:
+        return topic.cache_keys(self._site())
+
     def experiments(self) -> str:
         return measured.experiments(self._site(), self._topic())
 

@@ -120,6 +120,11 @@ def budgets(site: Context, topic: Topic) -> str:
     return fill("budgets", site=site, budgets=parts, tiers=TIERS, words=words)
 
 
+def cache_keys(site: Context) -> str:
+    """The classes of keys in Redis: whose they are, how long they live, how they are made invalid."""
+    return fill("cache_keys", site=site, classes=site.guide.cache_keys.values())
+
+
 def thresholds(site: Context, topic: Topic) -> str:
     """When to act: the alerts that lead here, what they mean and which runbook they open."""
     return fill("thresholds", site=site, thresholds=site.thresholds(topic.id))

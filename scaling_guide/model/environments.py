@@ -271,11 +271,17 @@ class Environment(Record):
     attestations: tuple[Attestation, ...] = ()
 
     _name: str = PrivateAttr(default="")
+    _cache_keys: Mapping[str, float] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The name of its file, which `--env` takes."""
         return self._name
+
+    @property
+    def cache_keys(self) -> Mapping[str, float]:
+        """How the documented keys of a cache begin, to the longest that one may live, in milliseconds."""
+        return self._cache_keys
 
     def of(self, *systems: System) -> tuple[Target, ...]:
         """The targets of the given systems, in the order of the file."""

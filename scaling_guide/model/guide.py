@@ -1,6 +1,7 @@
 """Everything under `data/`, in one record."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from scaling_guide.model.budgets import Budget, Threshold
+from scaling_guide.model.cache_keys import CacheKeys, Documented
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
@@ -17,6 +19,7 @@ from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.sources import Source
 from scaling_guide.model.topics import Section, Tier, Topic, Unnoticed
+from scaling_guide.model.units import Scalar, Unit, meaning
 
 
 class Guide(BaseModel):
@@ -37,6 +40,7 @@ class Guide(BaseModel):
     thresholds: dict[str, Threshold]
     environments: dict[str, Environment]
     unnoticed: tuple[Unnoticed, ...] = ()
+    cache_keys: dict[str, CacheKeys] = {}
 
     @cached_property
     def facts(self) -> Mapping[str, Fact]:
@@ -47,6 +51,27 @@ class Guide(BaseModel):
     def values(self, tier: TierName) -> dict[str, Any]:
         """What templates see: fact id to the value that config files take for `tier`."""
         return {fact.id: fact.used(tier) for fact in self.facts.values()}
+
+    def written(self, value: Documented | Scalar, tier: TierName) -> Scalar:
+        """A value as it is written: here, or under the fact that it names. None for an unknown fact."""
+        if not isinstance(value, Documented):
+            return value
+        found: Scalar = self.facts[value.fact].used(tier) if value.fact in self.facts else None
+        return found
+
+    def lifetimes(self, tier: TierName) -> Mapping[str, float]:
+        """How keys of a cache begin, to the longest that one of them may live, in milliseconds.
+
+        Classes that cannot be computed are left out; a rule tells of them.
+        """
+        found: dict[str, float] = {}
+        for keys in self.cache_keys.values():
+            with suppress(ValueError, KeyError):
+                if keys.kind != "session":
+                    jitter = self.written(keys.jitter, tier)
+                    spread = 1 + (meaning(jitter, Unit.RATIO) if jitter is not None else 0)
+                    found[keys.begins] = meaning(self.written(keys.ttl, tier), Unit.DURATION) * spread
+        return found
 
     def title(self, topic_id: str) -> str:
         """The title of `section/topic` from the table of contents. Raises KeyError for an unknown id."""

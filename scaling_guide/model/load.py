@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scaling_guide.model import (
     budgets,
+    cache_keys,
     environments,
     experiments,
     measurements,
@@ -113,7 +114,7 @@ class _Reader:
             environment._name = name
             for target_id, target in environment.targets.items():
                 target._id = target_id
-        return Guide(
+        guide = Guide(
             directory=self.directory,
             sections=self.file("guide.yml", tuple[topics.Section, ...], ()),
             tiers=self.file("tiers.yml", dict[TierName, topics.Tier], {}),
@@ -121,6 +122,7 @@ class _Reader:
             budgets=self.file("budgets.yml", dict[Id, budgets.Budget], {}),
             thresholds=self.file("thresholds.yml", dict[Id, budgets.Threshold], {}),
             unnoticed=self.file("unnoticed.yml", tuple[topics.Unnoticed, ...], ()),
+            cache_keys=self.file("cache_keys.yml", dict[Id, cache_keys.CacheKeys], {}),
             topics=written,
             runbooks=procedures,
             experiments=accidents,
@@ -128,6 +130,9 @@ class _Reader:
             plans=self.folder("plans", plans.SupabasePlans),
             environments=places,
         )
+        for environment in places.values():
+            environment._cache_keys = guide.lifetimes(environment.tier)
+        return guide
 
     def folder(self, name: str, kind: type[T], depth: int = 1) -> dict[str, T]:
         """The records of a folder, keyed by their path below it without the ending."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from scaling_guide.model import (
     budgets,
+    cache_keys,
     environments,
     experiments,
     measurements,
@@ -36,6 +37,7 @@ KINDS = {
     "budgets": Kind("budgets.yml", dict[Id, budgets.Budget]),
     "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
     "unnoticed": Kind("unnoticed.yml", tuple[topics.Unnoticed, ...]),
+    "cache_keys": Kind("cache_keys.yml", dict[Id, cache_keys.CacheKeys]),
     "plans": Kind("plans/*.yml", plans.SupabasePlans),
     "topic": Kind("topics/*/*.yml", topics.Topic),
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),

@@ -29,6 +29,9 @@ LOOKUPS_NEEDED = 20
 KEYS_SAMPLED = 300
 KEYS_NEEDED = 50
 BUCKET_SECONDS = 10
+# of a name that nobody documented; the rest may be somebody's
+SHOWN_PARTS = 3
+ROUNDING_MS = 1000
 
 # what a checker has no business with; CONFIG GET among it where it would show a replica's password
 _READS = (("get", "key"), ("keys", "*"), ("dump", "key"), ("psync", "?", "-1"), ("monitor",))
@@ -57,7 +60,7 @@ def probe(environment: Environment, target: RedisTarget, deadline: float) -> Fou
             "without password > answer": without_password(target, max(0.1, asked.left())),
         }
         if target.role == CACHE:
-            values |= _ttl_sample(asked)
+            values |= _ttl_sample(asked, environment.cache_keys)
             time.sleep(max(0.0, min(SAMPLE_SECONDS - (time.monotonic() - began), asked.left())))
             first, info = info, _info(asked)
             values |= _sample(first, info, time.monotonic() - began)
@@ -147,8 +150,12 @@ def _number(info: Mapping[str, str], name: str) -> int:
 # ---------------------------------------------------------------------------------------- times to live
 
 
-def _ttl_sample(asked: Session) -> dict[str, Any]:
-    """Of keys drawn by chance: how many never expire, and the largest share that expires at the same time."""
+def _ttl_sample(asked: Session, documented: Mapping[str, float]) -> dict[str, Any]:
+    """Of keys drawn by chance: how many never expire, and the largest share that expires at the same time.
+
+    And which of them belong to no documented class, or live longer than their class may; told by how they
+    begin, since what follows may be about a person.
+    """
     drawn = asked.need(*[("RANDOMKEY",)] * KEYS_SAMPLED)
     names = sorted({name for name in drawn if name is not None})
     answers = asked.ask(*(("PTTL", name) for name in names)) if names else []
@@ -160,10 +167,27 @@ def _ttl_sample(asked: Session) -> dict[str, Any]:
     if len(expiring) >= KEYS_NEEDED:
         share = round(max(Counter(expiring).values()) / len(expiring), 4)
     return {
+        **_classes(dict(zip(names, answers, strict=True)), documented),
         "ttl sample > keys": len(names),
         "ttl sample > without ttl": times.count(-1),
         "ttl sample > outside the cache's names": foreign,
         f"ttl sample > largest share in {BUCKET_SECONDS} s": share,
+    }
+
+
+def _classes(sample: Mapping[str, Any], documented: Mapping[str, float]) -> dict[str, Any]:
+    unknown, late = set[str](), set[str]()
+    for name, left in sample.items():
+        if not isinstance(left, int):
+            continue
+        begins = next((each for each in documented if name.startswith(each)), None)
+        if begins is None:
+            unknown.add(":".join(name.split(":")[:SHOWN_PARTS]))
+        elif left > documented[begins] + ROUNDING_MS:
+            late.add(begins)
+    return {
+        "ttl sample > undocumented names": ", ".join(sorted(unknown)) or "none",
+        "ttl sample > beyond their class": ", ".join(sorted(late)) or "none",
     }
 
 

@@ -2,6 +2,7 @@
 
 from scaling_guide.model.rules import (
     budgets,
+    cache_keys,
     facts,
     measurements,
     plans,
@@ -49,6 +50,9 @@ RULES: tuple[Rule, ...] = (
     budgets.tiers_not_monotone,
     budgets.tier_without_room,
     budgets.budget_broken,
+    cache_keys.incomplete,
+    cache_keys.ambiguous,
+    cache_keys.unknown_fact,
     measurements.expectation_unreadable,
     measurements.expectation_never_fails,
     plans.stale_plan,

@@ -105,10 +105,10 @@ def _writable(node: redis.Redis) -> Iterator[None]:
 def _refused(node: redis.Redis, kind: str) -> None:
     """Try to write. Raises DidNotLand where the server takes it."""
     try:
-        node.set("cache:mutant" if kind == "cache" else "session:mutant", FILLER, ex=60)
+        node.set("cache:v1:value:mutant" if kind == "cache" else "session:mutant", FILLER, ex=60)
     except redis.ResponseError:
         return
-    node.delete("cache:mutant", "session:mutant")
+    node.delete("cache:v1:value:mutant", "session:mutant")
     raise DidNotLand("the write was taken")
 
 
@@ -229,8 +229,8 @@ def file_lacks(*beginnings: str) -> Applied:
 # ------------------------------------------------------------------------------------------- what is inside
 
 
-def keys(pattern: str, count: int, seconds: int | None) -> Applied:
-    """So many keys that all live for the same time, or for ever."""
+def keys(pattern: str, count: int, seconds: int | None, apart: int = 0) -> Applied:
+    """So many keys that live so long, each a little longer than the one before, or that live for ever."""
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
@@ -238,8 +238,8 @@ def keys(pattern: str, count: int, seconds: int | None) -> Applied:
         names = [pattern.format(number) for number in range(count)]
         with _node(bench) as node:
             with node.pipeline(transaction=False) as pipeline:
-                for name in names:
-                    pipeline.set(name, "mutant", ex=seconds)
+                for number, name in enumerate(names):
+                    pipeline.set(name, "mutant", ex=seconds and seconds + number * apart)
                 pipeline.execute()
             try:
                 yield f"{count} keys {pattern}, {f'{seconds} s to live' if seconds else 'no time to live'}"
@@ -288,7 +288,7 @@ async def memory_short(bench: Bench) -> AsyncIterator[str]:
     await bench.restore()
 
     def write(node: redis.Redis, turn: int) -> None:
-        node.set(f"cache:mutant:{turn}", FILLER, ex=3000 + turn * 7 % 900)
+        node.set(f"cache:v1:value:mutant{turn}", FILLER, ex=3000 + turn * 7 % 900)
 
     with _node(bench) as node:
         used = node.info("memory")["used_memory"]
@@ -299,9 +299,8 @@ async def memory_short(bench: Bench) -> AsyncIterator[str]:
                 with _meanwhile(bench, write):
                     await _until(lambda: node.info("stats")["evicted_keys"])
                     yield f"CONFIG SET maxmemory {room}, and writes"
-                for key in node.scan_iter("cache:mutant:*", count=1000):
+                for key in node.scan_iter("cache:v1:value:mutant*", count=1000):
                     node.delete(key)
-                # what was in use may have been pushed out as well
                 await _settled(bench)
             else:
                 yield f"CONFIG SET maxmemory {room}"
@@ -445,9 +444,11 @@ MUTATIONS: Table = {
     ("redis-directory-open", R): directory_open,
     ("redis-replication-user-missing", R): file_lacks("masteruser"),
     ("redis-replication-password-missing", R): file_lacks("include"),
-    ("redis-key-without-ttl", R): keys("cache:mutant:{}", 1, None),
+    ("redis-key-without-ttl", R): keys("cache:v1:value:mutant{}", 1, None),
     ("redis-foreign-keys", R): keys("other:{}", 300, 3000),
-    ("redis-ttl-without-jitter", R): keys("cache:mutant:{}", 1000, 3000),
+    ("redis-keys-of-old-release", R): keys("cache:v0:front:{}", 300, 1000, apart=7),
+    ("redis-keys-kept-too-long", R): keys("cache:v1:value:mutant{}", 300, 7200, apart=7),
+    ("redis-ttl-without-jitter", R): keys("cache:v1:value:mutant{}", 1000, 3000),
     ("redis-hit-ratio-collapsed", R): hit_ratio_collapsed,
     ("redis-memory-short", R): memory_short,
     ("redis-partner-gone", R): partner_gone,
