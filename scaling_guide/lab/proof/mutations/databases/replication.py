@@ -98,6 +98,19 @@ async def replica_stopped(bench: Bench) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def primary_killed(bench: Bench) -> AsyncIterator[str]:
+    """The primary is gone from one moment to the next."""
+    await bench.restore()
+    target, replicas = postgres_of(bench), len(bench.replicas)
+    await bench.order("kill")
+    try:
+        yield f"{target.id} killed"
+    finally:
+        await bench.order("start")
+        await postgres.followed(target, replicas)
+
+
+@asynccontextmanager
 async def replica_promoted(bench: Bench) -> AsyncIterator[str]:
     """Somebody promoted the replica: two servers take writes."""
     await bench.restore()
@@ -188,6 +201,7 @@ MUTATIONS: Table = {
     ("replay-held-up", P): replay_held_up,
     ("receiver-misdirected", P): receiver_lost(r"^(primary_conninfo = .*) port=[0-9]+", r"\1 port=1"),
     ("replica-stopped", P): replica_stopped,
+    ("primary-killed", P): primary_killed,
     ("replica-promoted", P): replica_promoted,
     ("slot-orphaned", P): statements(
         "select pg_create_physical_replication_slot('proof')", "select pg_drop_replication_slot('proof')"
