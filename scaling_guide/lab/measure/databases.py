@@ -128,6 +128,25 @@ select id, total from {{name}} where customer_id = :customer order by created_at
 """
 
 
+def offset_or_key(rig: Rig) -> Take:
+    """One page of a long list, after so many rows: skipped by OFFSET, and begun after the last key."""
+    for rows in (100, 10_000, 100_000, 250_000):
+        page = "select id, total from app.orders {} order by id limit 20 {};\n"
+        rig.script(f"offset_{rows}.sql", page.format("", f"offset {rows}"))
+        rig.script(f"key_{rows}.sql", page.format(f"where id > {rows}", ""))
+
+    def take(rows: str) -> Sample:
+        times = {"key": 500, "offset": 2_000_000 // (int(rows) + 10_000)}
+        return {
+            kind: _milliseconds(
+                _pgbench(rig, rig.postgres(), "-c", "1", "-t", str(times[kind]), "-f", f"{kind}_{rows}.sql")
+            )
+            for kind in ("offset", "key")
+        }
+
+    return take
+
+
 def partition_pruning(rig: Rig) -> Take:
     """One event by its id in tables of several numbers of partitions, with the key in WHERE and without."""
     _schema(rig)
@@ -198,6 +217,7 @@ MEASUREMENTS: Mapping[str, Prepare] = {
     "connect-each-time": connect_each_time,
     "prepared-statements": prepared_statements,
     "index-or-scan": index_or_scan,
+    "offset-or-key": offset_or_key,
     "partition-pruning": partition_pruning,
     "n-plus-one": n_plus_one,
 }
