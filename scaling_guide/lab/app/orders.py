@@ -84,7 +84,7 @@ def through(cache: Cache, database: Database) -> Endpoint:
         async def origin() -> Any:
             if database.readers is None:
                 raise Unavailable("this instance has no database")
-            return json.loads((await database.readers.run(work, Spent())).body)
+            return json.loads(bytes((await database.readers.run(work, Spent())).body))
 
         try:
             return JSONResponse(await cache.get(f"orders:{request.path_params['customer']}", origin))
