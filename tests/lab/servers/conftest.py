@@ -1,17 +1,24 @@
 """Servers of a running lab, as the environment `lab` describes them."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from signal import SIGKILL
 from typing import TypeVar
 
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.waiting import pauses
 from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.load import load
 
 T = TypeVar("T", bound=Target)
 
 
+@cache
 def environment_of(where: Lab) -> Environment:
     """The environment `lab` at the addresses and in the directory of this one."""
     return load(where.repo / "data", where.variables).environments["lab"]
@@ -31,9 +38,26 @@ def pid_of(where: Lab, name: str) -> int:
     return pid
 
 
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """A file with `new` in place of `old`, and afterwards as it was; the server is told nothing of it."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
 def kill(where: Lab, name: str) -> int:
     """Kill a server as a lack of memory does, and return which process it was once the lab has noticed."""
     pid = pid_of(where, name)
     os.kill(pid, SIGKILL)
-    lifecycle.command("stop", name, where.number)
+    for pause in pauses(10):
+        found = lifecycle.status(where.number).servers[name]
+        if found.state == "crashed":
+            break
+        time.sleep(pause)
+    assert (found.state, found.detail) == ("crashed", "was ended by SIGKILL")
     return pid

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import lifecycle, waiting
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import identities, pgbouncer, postgres
-from scaling_guide.model.environments import PgbouncerTarget, PostgresTarget
-from scaling_guide.model.load import examine
+from scaling_guide.lab.servers import identities, postgres
+from scaling_guide.model.environments import PostgresTarget
 from tests.lab import fleets
 from tests.lab.conftest import up
+from tests.lab.servers.conftest import edited, kill, pid_of, target_of
+
+NEW = "insert into app.customers (email, created_at) values ('{}', now()) returning id::text"
 
 
 @pytest.fixture(scope="module")
@@ -27,34 +28,7 @@ def where() -> Iterator[Lab]:
 
 
 def database(where: Lab, name: str) -> PostgresTarget:
-    guide, _ = examine(where.repo / "data", where.variables)
-    assert guide is not None
-    found = guide.environments["lab"].targets[name]
-    assert isinstance(found, PostgresTarget)
-    return found
-
-
-def pooler(where: Lab) -> PgbouncerTarget:
-    guide, _ = examine(where.repo / "data", where.variables)
-    assert guide is not None
-    found = guide.environments["lab"].targets["pgbouncer"]
-    assert isinstance(found, PgbouncerTarget)
-    return found
-
-
-def pid_of(where: Lab, name: str) -> int:
-    pid = lifecycle.status(where.number).servers[name].pid
-    assert pid is not None
-    return pid
-
-
-def change(where: Lab, name: str, file: str, old: str, new: str) -> str:
-    """Edit a file of a server, and return what it was."""
-    path = where.directory(name) / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    return text
+    return target_of(where, name, PostgresTarget)
 
 
 def test_the_replica_is_a_copy_of_the_primary_and_follows_it_by_its_slot(where: Lab) -> None:
@@ -93,65 +67,37 @@ def test_passwords_are_for_their_owner_alone_and_stand_in_no_config(where: Lab) 
             assert not [secret for secret in secrets.values() if secret in path.read_text()]
 
 
-def test_an_application_comes_through_the_pooler_to_primary_and_replica(where: Lab) -> None:
-    front = pooler(where)
-    for name, recovering in (("appdb", False), ("appdb_ro", True)):
-        with psycopg.connect(
-            host=front.address, port=front.port, user="app", dbname=name,
-            passfile=str(identities.passfile(where, "app")), prepare_threshold=None,
-        ) as connection:  # fmt: skip
-            assert connection.execute("select pg_is_in_recovery()").fetchone() == (recovering,)
-
-
 def test_a_reload_returns_once_the_new_value_is_in_force(where: Lab) -> None:
     primary = database(where, "postgres-primary")
-    kept = change(where, primary.id, "postgresql.conf", "jit = off", "jit = on")
-    try:
+    with edited(Path(primary.config), "jit = off", "jit = on"):
         lifecycle.command("reload", primary.id, where.number)
         assert postgres.ask(primary, "show jit") == [("on",)]
-    finally:
-        (where.directory(primary.id) / "postgresql.conf").write_text(kept)
-        lifecycle.command("reload", primary.id, where.number)
+    lifecycle.command("reload", primary.id, where.number)
 
 
 def test_a_reload_with_an_error_in_a_file_is_refused_with_the_line(where: Lab) -> None:
     primary = database(where, "postgres-primary")
-    kept = change(where, primary.id, "postgresql.conf", "jit = off", "jit = maybe")
-    try:
-        with pytest.raises(LabError, match=r"postgresql\.conf line \d+"):
-            lifecycle.command("reload", primary.id, where.number)
-    finally:
-        (where.directory(primary.id) / "postgresql.conf").write_text(kept)
+    with (
+        edited(Path(primary.config), "jit = off", "jit = maybe"),
+        pytest.raises(LabError, match=r"postgresql\.conf line \d+"),
+    ):
         lifecycle.command("reload", primary.id, where.number)
-    hba = change(where, primary.id, "pg_hba.conf", "host all scaling_ro", "host all scaling_ro nowhere")
-    try:
-        with pytest.raises(ReloadRefused, match=r"pg_hba\.conf line"):
-            asyncio.run(postgres.reloaded(pid_of(where, primary.id), primary))
-    finally:
-        (where.directory(primary.id) / "pg_hba.conf").write_text(hba)
-        lifecycle.command("reload", primary.id, where.number)
+    lifecycle.command("reload", primary.id, where.number)
+    access = where.directory(primary.id) / "pg_hba.conf"
+    with (
+        edited(access, "host all scaling_ro", "host all scaling_ro nowhere"),
+        pytest.raises(ReloadRefused, match=r"pg_hba\.conf line"),
+    ):
+        asyncio.run(postgres.reloaded(pid_of(where, primary.id), primary))
+    lifecycle.command("reload", primary.id, where.number)
 
 
 def test_what_waits_for_a_restart_is_told(where: Lab) -> None:
     primary = database(where, "postgres-primary")
-    kept = change(where, primary.id, "postgresql.conf", "superuser_reserved_connections = ", "#")
-    try:
-        pending = asyncio.run(postgres.reloaded(pid_of(where, primary.id), primary))
-        assert pending == {"superuser_reserved_connections"}
-    finally:
-        (where.directory(primary.id) / "postgresql.conf").write_text(kept)
-        assert asyncio.run(postgres.reloaded(pid_of(where, primary.id), primary)) == frozenset()
-
-
-def test_the_pooler_tells_what_it_read_and_what_waits_for_a_restart(where: Lab) -> None:
-    front = pooler(where)
-    kept = change(where, front.id, "pgbouncer.ini", "listen_backlog = ", "listen_backlog = 1")
-    try:
-        pending = asyncio.run(pgbouncer.reloaded(where, front, pid_of(where, front.id)))
-        assert pending == {"listen_backlog"}
-    finally:
-        (where.directory(front.id) / "pgbouncer.ini").write_text(kept)
-        assert asyncio.run(pgbouncer.reloaded(where, front, pid_of(where, front.id))) == frozenset()
+    pid = pid_of(where, primary.id)
+    with edited(Path(primary.config), "superuser_reserved_connections = ", "#"):
+        assert asyncio.run(postgres.reloaded(pid, primary)) == {"superuser_reserved_connections"}
+    assert asyncio.run(postgres.reloaded(pid, primary)) == frozenset()
 
 
 def test_a_primary_comes_back_after_a_restart_and_its_replica_finds_it(where: Lab) -> None:
@@ -159,6 +105,41 @@ def test_a_primary_comes_back_after_a_restart_and_its_replica_finds_it(where: La
     lifecycle.command("restart", primary.id, where.number)
     asyncio.run(postgres.followed(primary, 1))
     assert postgres.streaming(primary) == 1
+
+
+def test_a_primary_whose_process_is_killed_has_its_data_and_its_replica_again(where: Lab) -> None:
+    primary, replica = database(where, "postgres-primary"), database(where, "postgres-replica")
+    [(before,)] = postgres.ask(primary, NEW.format("before"), primary.database)
+    killed = kill(where, primary.id)
+    lifecycle.command("start", primary.id, where.number)
+    assert pid_of(where, primary.id) != killed
+    asyncio.run(postgres.followed(primary, 1))
+    [(after,)] = postgres.ask(primary, NEW.format("after"), primary.database)
+    found = f"select email from app.customers where id in ({before}, {after}) order by id"
+    assert postgres.ask(primary, found, primary.database) == [("before",), ("after",)]
+    assert caught_up(primary, replica, found) == [("before",), ("after",)]
+
+
+def test_a_replica_whose_process_is_killed_follows_again(where: Lab) -> None:
+    primary, replica = database(where, "postgres-primary"), database(where, "postgres-replica")
+    kill(where, replica.id)
+    [(id,)] = postgres.ask(primary, NEW.format("meanwhile"), primary.database)
+    lifecycle.command("start", replica.id, where.number)
+    asyncio.run(postgres.followed(primary, 1))
+    found = f"select email from app.customers where id = {id}"
+    assert caught_up(primary, replica, found) == [("meanwhile",)]
+
+
+def caught_up(primary: PostgresTarget, replica: PostgresTarget, question: str) -> list[tuple[str, ...]]:
+    """What the replica answers once it has replayed what the primary had written at the call."""
+    [(written,)] = postgres.ask(primary, "select pg_current_wal_lsn()::text")
+    replayed = f"select 1 where pg_last_wal_replay_lsn() >= '{written}'"
+
+    async def missing() -> str | None:
+        return None if postgres.ask(replica, replayed) else f"the replica is behind {written}"
+
+    asyncio.run(waiting.until(missing, 10))
+    return postgres.ask(replica, question, primary.database)
 
 
 def test_a_replica_is_built_anew_when_it_was_promoted(where: Lab) -> None:
