@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from scaling_guide.lab import files, passwords, processes, waiting
 from scaling_guide.lab.app.cache import HOT_KEYS
@@ -112,6 +114,8 @@ def operator(target: Target) -> redis.Redis:
         password=Path(target.operator_password_file).read_text(),
         socket_timeout=ANSWER_SECONDS,
         socket_connect_timeout=ANSWER_SECONDS,
+        # whoever waits for it asks again, and others want to know that it is down
+        retry=Retry(NoBackoff(), 0),
         decode_responses=True,
         protocol=2,
     )
