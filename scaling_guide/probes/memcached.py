@@ -1,4 +1,4 @@
-"""Memcached: its counters and settings, and whether it was started after its file last changed.
+"""Memcached: its counters and settings, its queue, and whether it was started after its file last changed.
 
 The protocol knows no user who may only read, so nothing but `stats` is ever sent.
 """
@@ -24,7 +24,8 @@ _MIB = 1 << 20
 
 
 def probe(environment: Environment, target: MemcachedTarget, deadline: float) -> Found:
-    """`stats` and `stats settings` of `target`, and whether the process is older than its file.
+    """`stats` and `stats settings` of `target`, its queue of connections as the kernel has it, and the age of
+    its process against that of its file.
 
     Raises Unreachable where nobody answers or every connection is taken, Timeout, Malformed, and as the
     transport does.
@@ -44,7 +45,7 @@ def probe(environment: Environment, target: MemcachedTarget, deadline: float) ->
         }
     except (KeyError, ValueError, ZeroDivisionError) as error:
         raise Malformed(f"{target.id}: the answer to `stats` lacks something: {error}") from None
-    values["process > older than file"] = _older(target, pid, max(0.1, ends - time.monotonic()))
+    values |= _on_host(target, pid, max(0.1, ends - time.monotonic()))
     return version, values
 
 
@@ -80,8 +81,9 @@ def _written(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _older(target: MemcachedTarget, pid: int, deadline: float) -> str:
+def _on_host(target: MemcachedTarget, pid: int, deadline: float) -> dict[str, Any]:
     questions = {
+        "listen": f"ss -ltnH 'sport = :{target.port}'",
         "file": f"printf '%s\\n' {shlex.quote(target.config)} | {staleness.CHANGES}",
         "process": f"cat /proc/{pid}/stat",
         "clock": staleness.CLOCK,
@@ -91,4 +93,17 @@ def _older(target: MemcachedTarget, pid: int, deadline: float) -> str:
         raise Unreachable(f"process {pid} of {target.id} cannot be seen on {target.host}: is it its host?")
     ticks = staleness.start_ticks(answers["process"].stdout.strip())
     changed = staleness.newest_change(answers["file"].stdout)
-    return "yes" if staleness.clock(answers["clock"].stdout).started_before(ticks, changed) else "no"
+    older = staleness.clock(answers["clock"].stdout).started_before(ticks, changed)
+    return {
+        "process > older than file": "yes" if older else "no",
+        "listen > backlog": _backlog(target, answers["listen"].stdout),
+    }
+
+
+def _backlog(target: MemcachedTarget, text: str) -> int:
+    """The length of the queue of the listening socket, which the kernel may have cut."""
+    own = (f"{target.address}:{target.port}", f"*:{target.port}", f"0.0.0.0:{target.port}")
+    for words in map(str.split, text.splitlines()):
+        if len(words) > 3 and words[3] in own:
+            return int(words[2])
+    raise Unreachable(f"{target.id}: nobody listens on {target.address}:{target.port} on {target.host}")

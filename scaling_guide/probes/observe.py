@@ -326,6 +326,7 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "": "printf 'stats\r\nquit\r\n' | socat - TCP:{address}:{port}",
         "settings": "printf 'stats settings\r\nquit\r\n' | socat - TCP:{address}:{port}",
         "process": "stat -c '%y %n' {config}; ps -o pid,lstart -C memcached",
+        "listen": "ss -ltn 'sport = :{port}'",
     },
     Probe.POSTGRES_SETTINGS: {
         "": f"{_PSQL} 'select name, reset_val, unit, source, sourcefile, pending_restart from pg_settings "
@@ -375,6 +376,7 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "databases": f"{_CONSOLE} 'show databases'",
         "leads to": f"{_CONSOLE} 'show databases'",
         "pools": f"{_CONSOLE} 'show pools'",
+        "connections": f"{_CONSOLE} 'show databases' -c 'show pools'",
     },
     Probe.PGBOUNCER_PROCESS: {
         "": f"grep 'open files' /proc/$({_LISTENER} | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)/limits",

@@ -2,12 +2,20 @@
 
 import re
 import shlex
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget
+from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
 from scaling_guide.probes import sql
-from scaling_guide.probes.observation import Found, Malformed, Unreachable
+from scaling_guide.probes.observation import (
+    CANNOT_TELL,
+    HOLDER,
+    CannotObserve,
+    Found,
+    Malformed,
+    Unreachable,
+)
 from scaling_guide.probes.postgres import NONE
 from scaling_guide.probes.transport import ask, run
 
@@ -27,10 +35,12 @@ done
 
 
 def console(environment: Environment, target: PgbouncerTarget, deadline: float) -> Found:
-    """The configuration in force and on disk, the databases and where they lead, and who waits.
+    """The configuration in force and on disk, the databases and where they lead, who waits, and whether the
+    servers have room for all that the pools may open.
 
     Only SHOW is ever sent. Raises as `sql.session` and the transport do.
     """
+    ends = time.monotonic() + deadline
     with sql.session(target, deadline, sql.CONSOLE) as connection:
         version = _version(str(sql.rows(connection, "SHOW VERSION")[0]["version"]))
         config = {str(each["key"]): str(each["value"]) for each in sql.rows(connection, "SHOW CONFIG")}
@@ -45,6 +55,7 @@ def console(environment: Environment, target: PgbouncerTarget, deadline: float) 
         **{f"config > {name}": value for name, value in config.items()},
         "file > not in force": ", ".join(differ) or NONE,
         **_described(databases),
+        **_room(environment, databases, pools, ends),
         "databases > paused": _named(
             each["name"] for each in databases if each["paused"] or each["disabled"]
         ),
@@ -135,6 +146,51 @@ def _same(running: str | None, written: str) -> bool:
         return float(running) == float(written)
     except ValueError:
         return running == written
+
+
+# what stays free of a server's connections, for people, migrations and the moment of a restart
+SPARE_SHARE = 0.1
+
+
+def _room(
+    environment: Environment, databases: list[dict[str, Any]], pools: list[dict[str, Any]], ends: float
+) -> dict[str, Any]:
+    """How many connections the fullest server has left when every pool is full, and which server that is."""
+    left: dict[str, int] = {}
+    for server in environment.targets.values():
+        wanted = sum(_most(each, pools) for each in databases if _leads(server, each))
+        if not wanted or not isinstance(server, PostgresTarget):
+            continue
+        try:
+            with sql.session(server, max(0.1, ends - time.monotonic())) as connection:
+                found = sql.row(connection, _ROOM)
+        except CannotObserve as reason:
+            return {f"{_LEFT} > {CANNOT_TELL}": f"its server cannot be asked: {reason}"}
+        left[server.id] = int(found["usable"] * (1 - SPARE_SHARE)) - found["checker"] - wanted
+    if not left:
+        return {f"{_LEFT} > {CANNOT_TELL}": "no database leads to a server of this environment"}
+    fullest = min(left, key=lambda name: left[name])
+    return {_LEFT: left[fullest], f"{_LEFT} > {HOLDER}": f"at {fullest}"}
+
+
+def _leads(server: Target, database: Mapping[str, Any]) -> bool:
+    return isinstance(server, PostgresTarget) and _at(server, database)
+
+
+def _most(database: Mapping[str, Any], pools: list[dict[str, Any]]) -> int:
+    """The connections that may be opened for a database: its cap, or a pool for each user it has seen."""
+    if int(database["max_connections"]):
+        return int(database["max_connections"])
+    users = len([pool for pool in pools if pool["database"] == database["name"]])
+    each = int(database["pool_size"]) + int(database["reserve_pool"])
+    return max(1, users) * each
+
+
+_LEFT = "connections > left on the fullest server"
+_ROOM = """
+select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+  as usable, greatest(rolconnlimit, 0) as checker from pg_roles where rolname = current_user
+"""
 
 
 def _named(names: Iterable[Any]) -> str:

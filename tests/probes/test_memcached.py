@@ -54,6 +54,13 @@ def test_memory_that_a_client_took_away_is_seen(tmp_path: Path) -> None:
         assert look(large)["memory > limit in MiB"] == 32
 
 
+def test_a_queue_that_the_kernel_cut_is_as_long_as_the_kernel_says(tmp_path: Path) -> None:
+    allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    with servers.memcached(tmp_path, "-b", str(allowed + 1000), "-U", "0") as hopeful:
+        seen = look(hopeful)
+        assert (seen["settings > tcp_backlog"], seen["listen > backlog"]) == (str(allowed + 1000), allowed)
+
+
 def test_a_refused_connection_stays_counted(target: MemcachedTarget) -> None:
     with ExitStack() as held:
         for _ in range(150):

@@ -62,6 +62,13 @@ def test_every_client_and_every_pool_of_every_database_needs_a_file() -> None:
     assert pgbouncer.expected_files(PGBOUNCER_INI) == 100 + 2 * (20 + 5) + pgbouncer.SPARE_FILES
 
 
+@pytest.mark.parametrize(("cap", "users", "most"), [(80, 3, 80), (0, 3, 87), (0, 0, 29)])
+def test_a_database_may_open_its_cap_or_a_pool_for_each_user(cap: int, users: int, most: int) -> None:
+    database = {"name": "app", "max_connections": cap, "pool_size": 24, "reserve_pool": 5}
+    pools = [{"database": "app"}] * users + [{"database": "other"}]
+    assert pgbouncer._most(database, pools) == most
+
+
 # ------------------------------------------------------------------------------------------ sessions
 
 

@@ -116,6 +116,7 @@ def leading(database: str, to: str) -> Applied:
 MUTATIONS: Table = {
     ("reload-forgotten", B): reload_forgotten,
     ("pool-size-by-console", B): console("SET default_pool_size=30", "RELOAD"),
+    ("pools-beyond-server", B): console("SET max_db_connections=400", "RELOAD"),
     ("database-paused", B): console("PAUSE appdb", "RESUME appdb"),
     ("pool-saturated", B): pool_saturated,
     ("pooler-to-replica", B): leading("", "replica"),
