@@ -25,7 +25,7 @@ assert GUIDE is not None
 THRESHOLDS = list(GUIDE.thresholds.values())
 
 # `name{label="value", other=~"pattern"}`, as written in PromQL
-SELECTOR = re.compile(r"\b((?:haproxy|guide)_\w+)(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"\b((?:haproxy|guide|pg|pgbouncer)_\w+)(?:\{([^}]*)\})?")
 LABEL = re.compile(r'(\w+)=(~?)"([^"]*)"')
 
 
@@ -38,9 +38,8 @@ def rules(site: str = "") -> dict[str, dict[str, Any]]:
 
 def exported() -> dict[str, dict[str, set[str]]]:
     """Metric to its labels to their values (none where a label names a server, proxy and the like)."""
-    lines = (HERE / "haproxy-2.6.12.metrics").read_text().splitlines()[1:]
     found: dict[str, dict[str, set[str]]] = our_own()
-    for line in lines:
+    for line in [line for file in HERE.glob("*.metrics") for line in file.read_text().splitlines()[1:]]:
         name, _, labels = line.rstrip("}").partition("{")
         pairs = (label.partition("=") for label in labels.split(",") if label)
         found[name] = {key: set(values.split("|")) - {""} for key, _, values in pairs}
@@ -48,7 +47,7 @@ def exported() -> dict[str, dict[str, set[str]]]:
 
 
 def our_own() -> dict[str, dict[str, set[str]]]:
-    """The metrics that a run leaves behind, as `exported` tells those of HAProxy."""
+    """The metrics that a run leaves behind, as `exported` tells those of others."""
     assert GUIDE is not None
     environment = GUIDE.environments["lab"]
     fact = next(iter(GUIDE.facts.values()))
