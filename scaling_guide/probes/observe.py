@@ -365,6 +365,7 @@ LOOK: Mapping[Probe, Mapping[str, str]] = {
         "statements": f"{_PSQL} 'select * from pg_stat_statements_info'",
         "checkpoints": f"{_PSQL} 'select * from pg_stat_bgwriter'",
         "temporary files": f"{_PSQL} 'select * from pg_ls_tmpdir()'",
+        "checker": f"{_PSQL} '\\dp *.*' -c '\\du {{user}}'",
         "deadlocks": f"{_PSQL} 'select datname, deadlocks, stats_reset from pg_stat_database'",
         "conflicts": f"{_PSQL} 'select * from pg_stat_database_conflicts'",
         "horizon": f"{_PSQL} 'select pid, usename, age(backend_xmin) from pg_stat_activity order by 3' "

@@ -108,6 +108,36 @@ _NAMES: Mapping[str, str] = {
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where {_OWN} and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'SELECT, USAGE') end
     """,
+    "checker > may": f"""
+        select string_agg(what, ', ' order by what) as names from (
+          select format('read %s tables', count(*)) as what from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p', 'm', 'f') and {_OWN} and has_table_privilege(c.oid, 'SELECT')
+            having count(*) > 0
+          union all
+          select format('write to %s tables', count(*)) from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f')
+            and has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') having count(*) > 0
+          union all
+          select format('create in schema %s', nspname) from pg_namespace
+            where nspname !~ '^pg_' and has_schema_privilege(oid, 'CREATE')
+          union all
+          select 'create schemas' where has_database_privilege(current_database(), 'CREATE')
+          union all
+          select 'create temporary tables' where has_database_privilege(current_database(), 'TEMPORARY')
+          union all
+          select format('run %s', name) from unnest(array['lo_create(oid)', 'lo_from_bytea(oid, bytea)',
+            'pg_logical_emit_message(boolean, text, text)']) name
+            where has_function_privilege(name, 'EXECUTE')
+          union all
+          select format('act as %s', rolname) from pg_roles where pg_has_role(oid, 'MEMBER')
+            and rolname not in (current_user, 'pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats',
+              'pg_stat_scan_tables')
+          union all
+          select 'create databases, roles or replicas' from pg_roles
+            where rolname = current_user and (rolsuper or rolcreatedb or rolcreaterole or rolreplication)
+        ) rights
+    """,
     "autovacuum > off": """
         select string_agg(oid::regclass::text, ', ') as names from pg_class
         where relkind in ('r', 'm', 't') and 'autovacuum_enabled=false' = any(

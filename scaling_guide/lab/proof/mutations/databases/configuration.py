@@ -121,6 +121,14 @@ MUTATIONS: Table = {
         "create function app.proof() returns int language sql set work_mem = '1GB' as 'select 1'",
         "drop function if exists app.proof()",
     ),
+    ("checker-powerful", P): statements(
+        "grant pg_read_all_data, pg_signal_backend to scaling_ro",
+        "revoke pg_read_all_data, pg_signal_backend from scaling_ro",
+    ),
+    ("checker-stores", P): statements(
+        "grant execute on function lo_create(oid) to public",
+        "revoke execute on function lo_create(oid) from public",
+    ),
     ("override-missing", P): override_missing,
     ("override-of-database", P): statements(
         "alter role app in database appdb set statement_timeout = '1h'",
