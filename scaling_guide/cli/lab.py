@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
@@ -15,6 +16,7 @@ from scaling_guide.cli.measure import measure
 from scaling_guide.cli.rehearse import rehearse
 from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
+from scaling_guide.model.record import TierName
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.matrix import complaints
 from scaling_guide.lab.proof.run import prove
@@ -31,13 +33,13 @@ Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab 
 
 @app.command()
 def up(
-    tier: Annotated[str | None, typer.Option(help="small, medium or large; else the lab's own")] = None,
+    tier: Annotated[TierName | None, typer.Option(help="whose values the servers run; else the lab's own")] = None,
     number: project.LabNumber = None,
 ) -> None:
     """Start the lab and return when every server is ready and proven ours."""
     tier = tier or project.environment(project.guide(number), "lab").tier
     status = lifecycle.up(
-        number, tier, progress=lambda line: errors.print(line, style="dim", highlight=False)
+        number, tier, progress=partial(errors.print, style="dim", markup=False, highlight=False)
     )
     out.print(
         f"lab {status.number} is up, tier {status.tier}, in {status.root}", style="green", highlight=False
@@ -57,10 +59,10 @@ def status(number: project.LabNumber = None) -> None:
     found = lifecycle.status(number)
     table = Table("server", "state", "pid", "listens on", "detail", box=None)
     for server in found.servers.values():
-        table.add_row(server.name, server.state, str(server.pid or ""), " ".join(server.binds), server.detail)
-    out.print(
-        f"lab {found.number} is {found.phase}, tier {found.tier or 'none'}, {found.root}", highlight=False
-    )
+        listens, detail = " ".join(server.binds), Text(server.detail)
+        table.add_row(server.name, server.state, str(server.pid or ""), listens, detail)
+    where = f", tier {found.tier}, {found.root}" if found.tier else ""
+    out.print(f"lab {found.number} is {found.phase}{where}", highlight=False)
     if found.servers:
         out.print(table)
     if not found.is_ready:
