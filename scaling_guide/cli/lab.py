@@ -33,7 +33,9 @@ Server = Annotated[str, typer.Argument(help="a server of the lab, as `guide lab 
 
 @app.command()
 def up(
-    tier: Annotated[TierName | None, typer.Option(help="whose values the servers run; else the lab's own")] = None,
+    tier: Annotated[
+        TierName | None, typer.Option(help="whose values the servers run; else the lab's own")
+    ] = None,
     number: project.LabNumber = None,
 ) -> None:
     """Start the lab and return when every server is ready and proven ours."""
