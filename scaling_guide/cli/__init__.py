@@ -45,13 +45,18 @@ def main() -> None:
     except SystemExit as end:
         sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
     except NoSuchLab as error:
-        errors.print(f"error: {error}", markup=False, highlight=False)
+        _say(error)
         sys.exit(ExitCode.USAGE)
     except LabError as error:
-        errors.print(f"[bold red]error[/] {error.reason}", highlight=False)
+        _say(error)
         for line in error.log:
             errors.print(f"  {error.server or 'lab'} | {line}", markup=False, highlight=False)
         sys.exit(1)
     except OSError as error:
-        errors.print(f"error: {error}", markup=False, highlight=False)
+        _say(error)
         sys.exit(1)
+
+
+def _say(error: Exception) -> None:
+    # never as markup: the reason may be a server's own words, such as `[emerg] ...`
+    errors.print(f"error: {error}", markup=False, highlight=False)

@@ -1,10 +1,12 @@
 """`guide lab` where there is no lab."""
 
+import re
 import subprocess
 
 import pytest
 
-from scaling_guide.lab.layout import Lab
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.layout import Lab, LabError
 from tests.cli.conftest import REPO, Guide
 from tests.live import own_number
 
@@ -19,7 +21,31 @@ def nowhere():
 def test_the_status_of_a_lab_that_is_down_is_inconclusive(guide: Guide, nowhere: Lab) -> None:
     ended = guide("lab", "status", "--lab", str(nowhere.number))
     assert ended.code == 10
-    assert f"lab {nowhere.number} is down" in ended.out
+    assert ended.out == f"lab {nowhere.number} is down\n"
+
+
+@pytest.mark.parametrize("tier", ["gigantic", "", "Medium"])
+def test_a_tier_that_there_is_not_is_an_error_of_the_call(guide: Guide, nowhere: Lab, tier: str) -> None:
+    ended = guide("lab", "up", "--tier", tier, "--lab", str(nowhere.number))
+    assert ended.code == 4
+    assert "'small', 'medium', 'large'" in re.sub(r"[\s│]+", " ", ended.err)
+    assert "is down" in guide("lab", "status", "--lab", str(nowhere.number)).out
+
+
+def test_a_server_s_own_words_are_told_as_they_are(
+    guide: Guide, nowhere: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise LabError("nginx: [emerg] no [/] here", "nginx", ("[alert] one", "two [bold]"))
+
+    monkeypatch.setattr(lifecycle, "command", refused)
+    ended = guide("lab", "reload", "nginx", "--lab", str(nowhere.number))
+    assert ended.code == 1
+    assert ended.err.splitlines() == [
+        "error: nginx: [emerg] no [/] here",
+        "  nginx | [alert] one",
+        "  nginx | two [bold]",
+    ]
 
 
 def test_nothing_to_stop_is_fine(guide: Guide, nowhere: Lab) -> None:
@@ -30,7 +56,7 @@ def test_nothing_to_stop_is_fine(guide: Guide, nowhere: Lab) -> None:
 def test_an_order_to_a_lab_that_is_down_says_how_to_start_it(guide: Guide, nowhere: Lab, order: str) -> None:
     ended = guide("lab", order, "nginx", "--lab", str(nowhere.number))
     assert ended.code == 1
-    assert f"error lab {nowhere.number} is down: start it with `guide lab up`" in ended.err
+    assert f"error: lab {nowhere.number} is down: start it with `guide lab up`" in ended.err
     assert "Traceback" not in ended.text
 
 
