@@ -1,6 +1,5 @@
 """PostgreSQL: settings that run, roles, slots, and the objects that the application's schema is made of."""
 
-
 from scaling_guide.lab.servers.postgres import ask
 from scaling_guide.model.environments import Environment, PostgresTarget
 from scaling_guide.probes.observation import Found
