@@ -98,9 +98,11 @@ def _plots(site: Context, record: Measurement, result: Result) -> list[tuple[str
     drawn = []
     for number, names in enumerate(_together(record)):
         metric = record.metrics[names[0]]
-        what = _heading(metric) if len(names) == 1 else metric.unit
+        what = _heading(metric) if len(names) == 1 else f"In {metric.unit}"
         caption = f"{what}: {metric.better} is better"
         chart = _chart(record, result, names, f"{record.title}: {caption}")
+        if isinstance(chart, Lines) and chart.is_logarithmic:
+            caption += ", logarithmic"
         drawn.append((caption, plot(chart, f"{record.id}-plot-{number}", site.known.plots)))
     return drawn
 

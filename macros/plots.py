@@ -54,6 +54,11 @@ class Lines:
     values: tuple[float, ...]
     series: tuple[tuple[str, tuple[Point, ...]], ...]
 
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the axis of the figures is, since they are far apart."""
+        return _is_wide([point.median for _, points in self.series for point in points], WIDE_Y)
+
 
 @dataclass(frozen=True)
 class Bars:
@@ -129,7 +134,7 @@ def _lines(axes: Any, chart: Lines) -> None:
         axes.plot(chart.values, medians, dash, color=colour, marker=marker, markersize=4.5, label=label)
     if _is_wide(chart.values, WIDE_X):
         axes.set_xscale("log")
-    if _is_wide([point.median for _, points in chart.series for point in points], WIDE_Y):
+    if chart.is_logarithmic:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)

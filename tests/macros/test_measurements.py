@@ -111,8 +111,15 @@ def test_over_a_number_metrics_of_one_unit_share_a_plot(show: Show) -> None:
     ran = dict.fromkeys(("20", "60"), ("pgbench -c 20",))
     page = BeautifulSoup(show(replace(RESULT, spreads=SPREADS, ran=ran), **VALUES), "html.parser")
     captions = [each.get_text() for each in page.find_all("figcaption")]
-    assert captions == ["transactions/s: higher is better", "99 % within, ms: lower is better"]
+    assert captions == ["In transactions/s: higher is better", "99 % within, ms: lower is better"]
     assert "Medians by clients. Direct: 20 8,500, 60 6,100. Pooled: 20 7,100" in page.svg.desc.get_text()
+
+
+def test_a_logarithmic_plot_says_so(show: Show) -> None:
+    far = {**SPREADS, "p99": {"20": Spread((2, 3, 4)), "60": Spread((900, 1000, 1100))}}
+    ran = dict.fromkeys(("20", "60"), ("pgbench -c 20",))
+    page = BeautifulSoup(show(replace(RESULT, spreads=far, ran=ran), **VALUES), "html.parser")
+    assert page.find_all("figcaption")[1].get_text() == "99 % within, ms: lower is better, logarithmic"
 
 
 def test_figures_that_contradict_the_text_are_shown_beside_it(show: Show) -> None:
