@@ -146,11 +146,11 @@ class Play:
     async def _break(self) -> None:
         """Bring about what the scenario is given."""
         for name in self.scenario.given:
-            for target in self._broken(name):
+            for target in self.broken(name):
                 mutation = MUTATIONS[name, target.system]
                 await self.given.enter_async_context(mutation(self.benches[target.id]))
 
-    def _broken(self, name: str) -> Sequence[Target]:
+    def broken(self, name: str) -> Sequence[Target]:
         """Where a mutation is brought about: at the target that is named for it, or else near at hand."""
         if name in self.scenario.on:
             return [self.environment.targets[self.scenario.on[name]]]

@@ -127,6 +127,12 @@ class Scenario(Record):
     lost_at_most: Loss | dict[System, Loss] | None = None
     lost_after_at_most: Loss | None = None
 
+    @model_validator(mode="after")
+    def _what_is_on_is_given(self) -> "Scenario":
+        if unknown := sorted(set(self.on) - set(self.given)):
+            raise ValueError(f"`on` names a target for {unknown[0]}, which is not `given`")
+        return self
+
     def loss_allowed(self, system: System) -> int | None:
         """How many requests may be lost through a load balancer of `system`; None for any number."""
         if isinstance(self.lost_at_most, dict):
@@ -194,8 +200,6 @@ class Runbook(Record):
             if unknown := sorted(named - steps):
                 raise ValueError(f"scenario {name} names {unknown[0]}, which is the `id` of no step")
             last = self.roll_back if scenario.roll_back else self.verify
-            if unknown := sorted(set(scenario.on) - set(scenario.given)):
-                raise ValueError(f"scenario {name} says `on` what {unknown[0]} is, which is not `given`")
             if unknown := sorted(set(scenario.red) - set(last.checks)):
                 raise ValueError(f"scenario {name} has {unknown[0]} red, which its last phase does not check")
         if unknown := sorted(set(self.rehearsal.parameters) - set(self.parameters)):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from scaling_guide.lab import lifecycle, measured
 from scaling_guide.lab.course import Course
@@ -139,6 +140,79 @@ def test_an_experiment_counts_what_an_accident_costs_and_what_is_done_twice(wher
     assert replayed.seen["haproxy"].executed_twice > 0
 
 
+SET = {
+    "id": "set",
+    "do": "Set it.",
+    "run": """{{ as_operator(target) }} -c "alter system set work_mem = '9MB'" &&
+{{ postgres_reload(target) }}""",
+    "wait": "{{ postgres_reloaded(target) }} && {{ postgres_shows(target, 'work_mem', '9MB') }}",
+    "wait_at_most": "10s",
+    "system": "postgres",
+    "role": "primary",
+    "safety": "reversible",
+}
+RESET = {
+    **SET,
+    "do": "Set it back.",
+    "run": SET["run"].replace("set work_mem = '9MB'", "reset work_mem"),
+    "wait": "{{ postgres_reloaded(target) }}",
+}
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("any_machine")
+def test_what_a_runbook_sets_in_the_database_is_missed_where_it_is_not_set_back(where: Lab) -> None:
+    guide = the_guide(where)
+    paused = {"given": ["replay-paused"], "on": {"replay-paused": "postgres-replica"}}
+    rehearsal = a_rehearsal(
+        undone={"roll_back": True, "lost_at_most": 0, "path": "/api/orders/{n}"},
+        not_undone={"roll_back": True, "skip": ["reset"], "lost_at_most": 0, **paused},
+    )
+    reset = {**RESET, "id": "reset"}
+    found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[SET], roll_back=[reset]))
+    undone, not_undone = found.scenarios.values()
+    assert (undone.problems, undone.differences) == ((), ())
+    assert [act.target for act in undone.acts if act.phase == "mitigate"] == ["postgres-primary"]
+    assert not_undone.differences is not None
+    assert [each.partition(": was ")[0] for each in not_undone.differences] == [
+        "postgres-primary: data/postgresql.auto.conf",
+        "postgres-primary: setting > work_mem",
+    ]
+
+
+def broken(where: Lab, guide: Guide, name: str, **scenario: Any) -> list[str]:
+    """At which targets a mutation of a scenario is brought about."""
+    rehearsal = a_rehearsal(one={"given": [name], **scenario})
+    runbook = a_runbook(guide, rehearsal)
+    cast = Play(guide, guide.environments["lab"], where, runbook, rehearsal, rehearsal.scenarios["one"])
+    return [target.id for target in cast.broken(name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario", "targets"),
+    [
+        pytest.param("server-drained", {}, ["haproxy"], id="the load balancer of the load"),
+        pytest.param("app-killed", {}, ["app-1"], id="the server of the runbook"),
+        pytest.param("reload-forgotten", {}, ["haproxy"], id="the nearest of several systems"),
+        pytest.param("lock-held", {}, ["postgres-primary"], id="the primary"),
+        pytest.param("redis-memory-short", {}, ["redis-cache"], id="the first of its system"),
+        pytest.param(
+            "redis-memory-short",
+            {"on": {"redis-memory-short": "redis-sessions"}},
+            ["redis-sessions"],
+            id="the one that is named",
+        ),
+        pytest.param(
+            "reload-forgotten", {"on": {"reload-forgotten": "pgbouncer"}}, ["pgbouncer"], id="not the nearest"
+        ),
+    ],
+)
+def test_a_mutation_is_brought_about_where_it_can_be(
+    where: Lab, name: str, scenario: dict[str, Any], targets: list[str]
+) -> None:
+    assert broken(where, the_guide(where), name, **scenario) == targets
+
+
 @pytest.mark.lab
 @pytest.mark.usefixtures("any_machine")
 def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(where: Lab) -> None:
@@ -249,6 +323,18 @@ def test_a_mutation_that_nobody_knows_is_refused(guide: Guide) -> None:
     runbook = a_runbook(guide, a_rehearsal(one={"given": ["server-stolen"]}))
     with pytest.raises(NotRehearsed, match="server-stolen, which is no mutation"):
         accepted(guide.environments["lab"], runbook)
+
+
+@pytest.mark.parametrize("target", ["memcached", "no-such-server"])
+def test_a_mutation_on_a_target_that_has_no_such_thing_is_refused(guide: Guide, target: str) -> None:
+    scenario = {"given": ["lock-held"], "on": {"lock-held": target}}
+    with pytest.raises(NotRehearsed, match=f"lock-held on {target}"):
+        accepted(guide.environments["lab"], a_runbook(guide, a_rehearsal(one=scenario)))
+
+
+def test_only_what_is_given_can_be_on_a_target() -> None:
+    with pytest.raises(ValidationError, match="lock-held, which is not `given`"):
+        a_rehearsal(one={"on": {"lock-held": "postgres-primary"}})
 
 
 def test_every_experiment_and_every_runbook_can_be_rehearsed(guide: Guide) -> None:

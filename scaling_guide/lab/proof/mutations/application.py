@@ -63,10 +63,14 @@ def app_fault(line: str) -> Applied:
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
-        await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
+        await _started_with(bench, line)
         yield line
 
     return applied
+
+
+async def _started_with(bench: Bench, line: str) -> None:
+    await bench.put({name: f"{text}{line}\n" for name, text in bench.pristine.items()})
 
 
 @asynccontextmanager
@@ -74,8 +78,9 @@ async def sessions_pinned(bench: Bench) -> AsyncIterator[str]:
     """An application with the address of the node that was the master when somebody wrote it down."""
     nodes = [each for each in bench.environment.of(System.REDIS) if each.role == "sessions"]
     (master,) = (each for each in nodes if isinstance(each, RedisTarget))
-    async with app_fault(f"APP_SESSIONS={master.address}:{master.port}")(bench) as said:
-        yield said
+    line = f"APP_SESSIONS={master.address}:{master.port}"
+    await _started_with(bench, line)
+    yield line
 
 
 MUTATIONS: Table = {
