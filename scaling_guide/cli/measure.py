@@ -17,13 +17,14 @@ from scaling_guide.lab.measure.rig import NotMeasured
 from scaling_guide.lab.measure.run import measure as run
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.measurements import Measurement
+from scaling_guide.model.names import instead
 from scaling_guide.verify.outcome import ExitCode
 
 
 def measure(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="measurements, as --list names them; else all"),
+        typer.Argument(metavar="ID", help="measurements, as --list names them; else all"),
     ] = None,
     number: Annotated[
         int | None, typer.Option("--lab", help="the lab to measure in; else the one after SG_LAB or 42")
@@ -80,7 +81,7 @@ def _chosen(guide: Guide, names: Sequence[str]) -> list[Measurement]:
     """The measurements of these names; without any, all."""
     known = guide.measurements
     if unknown := [name for name in names if name not in known]:
-        raise project.usage(f"there is no measurement {unknown[0]}; there are: {', '.join(known) or 'none'}")
+        raise project.usage(f"there is no measurement {unknown[0]}; {instead(unknown[0], known)}")
     return [known[name] for name in names] or list(known.values())
 
 

@@ -10,6 +10,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NUMBERS, layout
 from scaling_guide.model.load import load
+from scaling_guide.model.names import instead
 from scaling_guide.model.problems import Invalid
 from scaling_guide.verify.outcome import ExitCode
 
@@ -41,7 +42,7 @@ def guide(number: int | None = None) -> Guide:
 def environment(guide: Guide, name: str) -> Environment:
     """The environment `name`. Exits with 4 where there is none."""
     if name not in guide.environments:
-        raise usage(f"there is no environment {name}; there are: {', '.join(sorted(guide.environments))}")
+        raise usage(f"there is no environment {name}; {instead(name, guide.environments)}")
     return guide.environments[name]
 
 

@@ -17,6 +17,7 @@ from scaling_guide.capacity.size import size as sized
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.names import instead
 from scaling_guide.render.coverage import LAB, coverage
 from scaling_guide.render.incident_pack import incident_pack as packed
 from scaling_guide.render.reports import kill_matrix, latest_run
@@ -31,7 +32,7 @@ def build(
     directory: Annotated[
         Path | None, typer.Option("--out", help="where the site goes; else site/ of the checkout")
     ] = None,
-    offline: Annotated[bool, typer.Option(help="a site that works from file://")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="a site that works from file://")] = False,
 ) -> None:
     """Build the site, with the results of the last verification on its pages.
 
@@ -87,10 +88,8 @@ def runbook(alert: Annotated[str, typer.Argument(help="an alert's name, or a run
     named = {threshold.alert.lower(): threshold.runbook for threshold in guide.thresholds.values()}
     name = named.get(alert.lower(), alert)
     if name not in guide.runbooks:
-        known = ", ".join(
-            sorted({*(threshold.alert for threshold in guide.thresholds.values()), *guide.runbooks})
-        )
-        raise project.usage(f"nothing is known of {alert}; there are: {known}")
+        known = {*(threshold.alert for threshold in guide.thresholds.values()), *guide.runbooks}
+        raise project.usage(f"nothing is known of {alert}; {instead(alert, known)}")
     found = guide.runbooks[name]
     out.print(found.title, style="bold")
     out.print(found.symptom, highlight=False)

@@ -17,12 +17,13 @@ from scaling_guide.lab.rehearsal import NotRehearsed
 from scaling_guide.lab.rehearsal import rehearse as play
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NUMBERS
+from scaling_guide.model.names import instead
 from scaling_guide.verify.outcome import ExitCode
 
 
 def rehearse(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="runbooks and experiments; else all")
+        list[str] | None, typer.Argument(metavar="ID", help="runbooks and experiments; else all")
     ] = None,
     number: Annotated[
         int | None,
@@ -71,7 +72,7 @@ def _chosen(guide: Guide, names: Sequence[str]) -> list[Procedure]:
     """The runbooks and experiments of these names; without any, all that can be rehearsed."""
     known: Mapping[str, Procedure] = {**guide.runbooks, **guide.experiments}
     if unknown := [name for name in names if name not in known]:
-        raise project.usage(f"there is no {unknown[0]}; there are: {', '.join(known) or 'none'}")
+        raise project.usage(f"there is no {unknown[0]}; {instead(unknown[0], known)}")
     return [known[name] for name in names] or [each for each in known.values() if each.rehearsal]
 
 

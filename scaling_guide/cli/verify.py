@@ -1,7 +1,6 @@
 """`guide validate`, `guide verify`, `guide explain`."""
 
 import json
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out, outcome_style
 from scaling_guide.lab.layout import lab
 from scaling_guide.model.load import examine
+from scaling_guide.model.names import instead
 from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.probes.observe import by_hand
@@ -22,7 +22,7 @@ from scaling_guide.verify.plugin import GuideSession
 from scaling_guide.verify.reports import explanation, verdict
 from scaling_guide.verify.run import Run
 
-Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
+Names = list[str] | None
 EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
 
 
@@ -47,13 +47,15 @@ def validate() -> None:
 
 def verify(
     env: EnvironmentName,
-    check: Names = None,
-    topic: Names = None,
-    runbook: Names = None,
-    system: Names = None,
-    target: Names = None,
-    tag: Names = None,
-    before: Annotated[bool, typer.Option(help="with --runbook: its preconditions only, go or no-go")] = False,
+    check: Annotated[Names, typer.Option(help="the id of a fact; may be repeated, as those below")] = None,
+    topic: Annotated[Names, typer.Option(help="SECTION/TOPIC: what its page says")] = None,
+    runbook: Annotated[Names, typer.Option(help="the id of a runbook: what its phases rely on")] = None,
+    system: Annotated[Names, typer.Option(help="servers of this kind: nginx, postgres, redis, …")] = None,
+    target: Annotated[Names, typer.Option(help="a server, as the environment names it")] = None,
+    tag: Annotated[Names, typer.Option(help="facts that carry this word")] = None,
+    before: Annotated[
+        bool, typer.Option("--before", help="with --runbook: its preconditions only, go or no-go")
+    ] = False,
     number: project.LabNumber = None,
     out_dir: Annotated[Path, typer.Option("--out", help="directory for the reports")] = Path("build/verify"),
     retries: Annotated[int, typer.Option(help="observe again, so many times, before a red")] = 0,
@@ -169,9 +171,7 @@ def explain(
     environment = project.environment(guide, env)
     name = check.partition("@")[0]
     if name not in guide.facts:
-        close = [known for known in guide.facts if name in known] or get_close_matches(name, guide.facts)
-        hint = f"; did you mean {', '.join(close[:5])}?" if close else ""
-        raise project.usage(f"there is no check {name}{hint}")
+        raise project.usage(f"there is no check {name}; {instead(name, guide.facts)}")
     fact = guide.facts[name]
     claim = fact.claim(environment)
     rows = {

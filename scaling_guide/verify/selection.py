@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.names import instead
 from scaling_guide.verify.check import Check, checks_of
 
 
@@ -30,7 +31,7 @@ class Selection:
             "tag": (self.tags, {tag for fact in guide.facts.values() for tag in fact.tags}),
         }
         return tuple(
-            f"there is no {kind} {name}; there are: {', '.join(sorted(there)) or 'none'}"
+            f"there is no {kind} {name}; {instead(name, there)}"
             for kind, (asked, there) in known.items()
             for name in sorted(asked - there)
         )

@@ -265,7 +265,8 @@ def test_an_empty_run_ends_with_5_and_contacts_nothing(
     [
         (["--env="], ["say which environment to check: --env NAME"]),
         (["--env=nowhere"], ["there is no environment nowhere", "lab, production, staging"]),
-        (["--check=no-such"], ["there is no check no-such; there are:", "haproxy-retries, "]),
+        (["--check=no-such"], ["there is no check no-such; there are "]),
+        (["--check=haproxy-retry"], ["no check haproxy-retry; did you mean ", "haproxy-retries"]),
         (["--topic=no/such"], ["there is no topic no/such; there are:", TOPIC]),
         (["--runbook=no-such"], ["there is no runbook no-such; there are:", RUNBOOK]),
         (["--system=cobol"], ["there is no system cobol; there are: app, haproxy, ", ", nginx"]),
