@@ -1,17 +1,5 @@
 """Resize the pool of PgBouncer: does what its phases rely on hold here?"""
 
 
-def test_preconditions(check):
-    check.holds()
-
-
-def test_mitigate(check):
-    check.holds()
-
-
-def test_verify(check):
-    check.holds()
-
-
-def test_roll_back(check):
+def test_phase(check):
     check.holds()
