@@ -188,8 +188,9 @@ class LinuxTarget(_Target):
 class SupabaseTarget(_Target):
     """A Supabase project, seen through the management API at `address`.
 
-    `token_file` holds a token that may read and nothing else; without it the token is taken from the
-    variable SUPABASE_ACCESS_TOKEN. `http` is for a stand-in on loopback: otherwise the API is asked over TLS.
+    `token_file` holds a token that may read and nothing else, `operator_token_file` that of whoever carries
+    out a runbook; without either it is taken from the variable SUPABASE_ACCESS_TOKEN. `http` is for a stand-in
+    on loopback: otherwise the API is asked over TLS.
     """
 
     system: Literal[System.SUPABASE]
@@ -199,6 +200,7 @@ class SupabaseTarget(_Target):
     project: Annotated[str, Field(pattern=r"^[a-z]{20}$")]
     organization: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     token_file: Text | None = None
+    operator_token_file: Text | None = None
 
     @property
     def url(self) -> str:

@@ -1,4 +1,7 @@
-"""Commands that ask Supabase's management API, or tell it something, with a token that nobody sees."""
+"""Commands that ask Supabase's management API, or tell it something, with a token that nobody sees.
+
+Who asks has the checker's token, which cannot change anything; who changes something has his own.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -24,13 +27,15 @@ class Api:
 
     def _command(self, path: str, method: str, body: str) -> str:
         words = ["curl", "-fsS", "-K", "-"]
+        token = self.target.token_file
         if method != "GET":
+            token = self.target.operator_token_file
             words += ["-X", method, "-H", "Content-Type: application/json", "-d", body]
         command = shlex.join([*words, f"{self.target.url}{path}"])
         # on standard input and by a builtin, since everyone may read the arguments of a program
-        return f"printf 'header = \"Authorization: Bearer %s\"\\n' {self._token} | {command}"
+        return f"printf 'header = \"Authorization: Bearer %s\"\\n' {_told(token)} | {command}"
 
-    @property
-    def _token(self) -> str:
-        file = self.target.token_file
-        return f'"$(cat {shlex.quote(file)})"' if file else f'"${VARIABLE}"'
+
+def _told(file: str | None) -> str:
+    """What stands for the token in a command: its file, or the variable of whoever types it."""
+    return f'"$(cat {shlex.quote(file)})"' if file else f'"${VARIABLE}"'

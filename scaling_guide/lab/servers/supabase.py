@@ -11,7 +11,7 @@ from scaling_guide.lab.standins.supabase.service import MARK
 from scaling_guide.model.environments import SupabaseTarget
 
 MODULE = "scaling_guide.lab.standins.supabase"
-TOKEN = "supabase-token"
+TOKEN, OPERATOR_TOKEN = "supabase-token", "supabase-operator-token"
 
 
 def server(lab: Lab, target: SupabaseTarget, render: Render) -> Server:
@@ -22,6 +22,7 @@ def server(lab: Lab, target: SupabaseTarget, render: Render) -> Server:
     options = {
         "state": lab.directory(target.id) / "project.yml",
         "token-file": passwords.file(lab, TOKEN),
+        "operator-token-file": passwords.file(lab, OPERATOR_TOKEN),
     }
     return python_service(lab, target.id, MODULE, bind, options, render, "/", _lack)
 

@@ -1,5 +1,6 @@
 """The stand-in of Supabase's management API says what it is, and the runbooks reach their end against it."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -76,7 +77,8 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     running = subprocess.Popen(server.argv, env={**os.environ, **server.env}, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + SECONDS
-        while supabase._missing(server.binds[0]) is not None:
+        assert server.ready is not None
+        while asyncio.run(server.ready(running.pid)) is not None:
             assert time.monotonic() < end, "the stand-in did not start"
             assert running.poll() is None, "the stand-in ended"
             time.sleep(0.05)
@@ -181,10 +183,23 @@ def test_a_plan_that_an_owner_changed_is_seen(stage: Stage) -> None:
     assert stage.red(runbook, "verify") == []
 
 
+def test_the_checkers_token_changes_nothing(stage: Stage) -> None:
+    before = stage.file.read_text()
+    token = Path(str(stage.target.token_file)).read_text().strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        for path in ("", "/billing/addons", "/config/disk", "/config/database/pooler", "/api-keys"):
+            url = f"{stage.target.url}/v1/projects/{stage.target.project}{path}"
+            answer = httpx.request(method, url, headers=headers, json={}, trust_env=False)
+            assert answer.status_code == 403
+    assert stage.file.read_text() == before
+
+
 def test_no_command_has_the_token_in_it(stage: Stage) -> None:
-    token = Path(str(stage.target.token_file)).read_text()
+    files = (stage.target.token_file, stage.target.operator_token_file)
+    tokens = [Path(str(file)).read_text().strip() for file in files]
     for runbook in ("supabase-compute-resize", "supabase-disk", "supabase-plan-change"):
         found = situation(stage.guide, stage.environment, stage.guide.runbooks[runbook])
         for phase in stage.guide.runbooks[runbook].phases:
             for command in phase_commands(found, phase):
-                assert token not in f"{command.run}{command.wait}"
+                assert not [token for token in tokens if token in f"{command.run}{command.wait}"]

@@ -1,4 +1,4 @@
-"""Run the stand-in for the project in a file, open to the token in another."""
+"""Run the stand-in for the project in a file, open to the tokens in two others."""
 
 import argparse
 import sys
@@ -16,11 +16,14 @@ def main() -> int:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--state", required=True, type=Path)
-    parser.add_argument("--token-file", required=True, type=Path)
+    parser.add_argument("--token-file", required=True, type=Path, help="of whoever may read")
+    parser.add_argument(
+        "--operator-token-file", required=True, type=Path, help="of whoever may change things"
+    )
     options = parser.parse_args()
     server = uvicorn.Server(
         uvicorn.Config(
-            application(options.state, options.token_file.read_text("utf-8").strip()),
+            application(options.state, *map(_token, (options.token_file, options.operator_token_file))),
             host=options.host,
             port=options.port,
             lifespan="off",
@@ -31,6 +34,10 @@ def main() -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+def _token(file: Path) -> str:
+    return file.read_text("utf-8").strip()
 
 
 if __name__ == "__main__":

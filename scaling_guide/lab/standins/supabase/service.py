@@ -26,9 +26,12 @@ HANGS_SECONDS = 600.0
 Failure = Callable[["Service"], Awaitable[Response | None]]
 
 
-def application(state: Path, token: str) -> Starlette:
-    """The stand-in for the project in the YAML file `state`, open to whoever has `token`."""
-    service = Service(state, token)
+def application(state: Path, token: str, operator: str | None = None) -> Starlette:
+    """The stand-in for the project in the YAML file `state`.
+
+    Whoever has `token` may read, whoever has the operator's may change things too.
+    """
+    service = Service(state, token, operator)
     below = "/v1/projects/{ref}"
     return Starlette(
         routes=[
@@ -50,8 +53,8 @@ def application(state: Path, token: str) -> Starlette:
 class Service:
     """What each path answers. The file is read for each request, and written by what changes something."""
 
-    def __init__(self, state: Path, token: str) -> None:
-        self._state, self._token = state, token
+    def __init__(self, state: Path, token: str, operator: str | None) -> None:
+        self._state, self._token, self._operator = state, token, operator
         self.asked: set[str] = set()
 
     @property
@@ -60,10 +63,13 @@ class Service:
         return loaded
 
     async def guarded(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Let nobody in without the token, and fail as the file says."""
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not secrets.compare_digest(given.encode(), self._token.encode()):
+        """Let nobody in without a token, nothing be changed with the reader's, and fail as the file says."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        operates = self._operator and secrets.compare_digest(given, self._operator.encode())
+        if not operates and not secrets.compare_digest(given, self._token.encode()):
             return _refused(401, "Unauthorized")
+        if not operates and request.method not in ("GET", "HEAD"):
+            return _refused(403, "Forbidden resource")
         failure = FAILURES[str(self.project.get("failure", "none"))]
         answer = await failure(self, request) or await call(request)
         answer.headers.update(MARK)
