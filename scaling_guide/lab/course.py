@@ -7,6 +7,7 @@ from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Scenario
 
+STARVED_SHARE = 0.9
 GREEN_ALL_THE_SAME = "is green, and should be red here"
 
 
@@ -15,7 +16,8 @@ class Course:
     """How a scenario went.
 
     `unmet` has, for each phase, what did not hold: checks, and commands that failed. `differences` is what
-    the roll-back did not bring back, None where there was none.
+    the roll-back did not bring back, None where there was none. `pressure` is the share of the time under
+    load in which processes waited for a processor.
     """
 
     seen: Mapping[str, Seen]
@@ -24,6 +26,12 @@ class Course:
     differences: tuple[str, ...] | None
     outlasted: bool
     versions: Mapping[str, str]
+    pressure: float = 0.0
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether the servers had so little of this machine that what was lost says nothing about them."""
+        return self.pressure > STARVED_SHARE
 
 
 def is_bounded(scenario: Scenario) -> bool:

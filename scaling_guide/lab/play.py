@@ -15,6 +15,7 @@ from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, is_bounded
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
+from scaling_guide.lab.pressure import Pressure
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
 from scaling_guide.lab.shell import Ran
@@ -92,6 +93,7 @@ class Play:
         is_accident = isinstance(self.procedure, Experiment)
         if not is_accident:
             await self._break()
+        pressure = Pressure()
         async with AsyncExitStack() as stack:
             loads = {
                 target.id: await stack.enter_async_context(Running(self._load(target)))
@@ -111,6 +113,7 @@ class Play:
             last = "roll_back" if self.scenario.roll_back else "verify"
             await self._phase(last)
             finished = await asyncio.gather(*(load.finish() for load in loads.values()))
+            waited = pressure.share()
         await self._checks(last)
         end = await self._state()
         reports = dict(zip(loads, finished, strict=True))
@@ -122,6 +125,7 @@ class Play:
             differences=start.differences(end) if self.scenario.roll_back else None,
             outlasted=any(report.seconds >= LONGEST_LOAD_SECONDS for report in finished),
             versions=start.versions,
+            pressure=waited,
         )
 
     # ------------------------------------------------------------------------------------------- setting

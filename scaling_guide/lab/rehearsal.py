@@ -103,20 +103,25 @@ def accepted(environment: Environment, procedure: Procedure, irreversible: bool 
 def _course(
     cast: Callable[[Scenario], Play], scenario: Scenario, systems: Mapping[str, System], progress: Progress
 ) -> Course:
-    """The course of a scenario, once more where the client was late: it loses what the server would not.
+    """The course of a scenario, once more where this machine was too busy for it to tell anything.
 
-    Raises NotRehearsed where a scenario that promises something fell short each time for that reason.
+    A client that was late loses what the server would not, and a server that gets no time loses what is not
+    its fault. Raises NotRehearsed where a scenario that promises something fell short each time for that
+    reason.
     """
     for _ in range(ATTEMPTS):
         course = _once(cast(scenario))
         hurried = [seen for seen in course.seen.values() if seen.is_hurried]
         is_kept = is_bounded(scenario) and not problems(scenario, course, systems)
-        if not hurried or is_kept:
+        # what only shows the opposite may be shown at its worst
+        starved = is_bounded(scenario) and course.is_starved
+        if is_kept or not (hurried or starved):
             return course
-        late = ", ".join(f"{seen.late:,} of {seen.sent:,}" for seen in hurried)
-        progress(f"  this machine is too busy: {late} requests left late; once more")
+        late = ", ".join(f"{seen.late:,} of {seen.sent:,} requests left late" for seen in hurried)
+        reason = late or f"processes waited for a processor {course.pressure:.0%} of the time"
+        progress(f"  this machine is too busy: {reason}; once more")
     if is_bounded(scenario):
-        raise NotRehearsed(f"{scenario.title}: this machine is too busy to send requests on time")
+        raise NotRehearsed(f"{scenario.title}: this machine is too busy to measure it")
     return course
 
 

@@ -261,9 +261,9 @@ def test_a_lab_that_somebody_uses_is_left_alone(where: Lab) -> None:
 # ------------------------------------------------------------------------------------------ a busy machine
 
 
-def a_course(lost: int, late: int) -> Course:
+def a_course(lost: int, late: int = 0, pressure: float = 0.0) -> Course:
     seen = {"haproxy": Seen(100, 100 - lost, {"timeout": lost}, 0, None, {}, late)}
-    return Course(seen, (), {}, None, False, {})
+    return Course(seen, (), {}, None, False, {}, pressure)
 
 
 def play_without_a_lab(
@@ -295,6 +295,18 @@ def test_a_machine_that_is_always_too_busy_measures_nothing(
 ) -> None:
     with pytest.raises(NotRehearsed, match="too busy"):
         play_without_a_lab(monkeypatch, guide, *[a_course(lost=1, late=6)] * 3)
+
+
+def test_what_servers_lose_that_get_no_processor_is_not_held_against_them(
+    monkeypatch: pytest.MonkeyPatch, guide: Guide
+) -> None:
+    starved, calm = a_course(lost=40, pressure=0.97), a_course(lost=7, pressure=0.5)
+    assert play_without_a_lab(monkeypatch, guide, starved, calm).lost_in_all == 7
+    kept = a_course(lost=0, pressure=0.97)
+    assert play_without_a_lab(monkeypatch, guide, starved, kept).lost_in_all == 0
+    with pytest.raises(NotRehearsed, match="too busy"):
+        play_without_a_lab(monkeypatch, guide, *[starved] * 3)
+    assert play_without_a_lab(monkeypatch, guide, starved, most=None).lost_in_all == 40
 
 
 def test_what_is_only_shown_is_shown_at_its_best(monkeypatch: pytest.MonkeyPatch, guide: Guide) -> None:
