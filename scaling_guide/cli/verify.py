@@ -1,6 +1,7 @@
 """`guide validate`, `guide verify`, `guide explain`."""
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,15 @@ from rich.text import Text
 
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out, outcome_style
+from scaling_guide.lab import lifecycle
+from scaling_guide.lab.fleet import ENVIRONMENT
 from scaling_guide.lab.layout import lab
 from scaling_guide.model.load import examine
 from scaling_guide.model.names import instead
 from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.probes.observe import by_hand
+from scaling_guide.render.commands import complaints
 from scaling_guide.verify.check import CheckResult
 from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.plugin import GuideSession
@@ -33,6 +37,8 @@ def validate() -> None:
     """
     root = project.root()
     guide, problems = examine(root / "data", lab().variables)
+    if guide is not None and not problems:
+        problems = complaints.problems(guide)
     for problem in problems:
         out.print(str(problem), markup=False, highlight=False)
     if problems or guide is None:
@@ -70,6 +76,8 @@ def verify(
     11 nothing verified. `pytest checks --env NAME` is the same thing.
     """
     root = project.root()
+    if env == ENVIRONMENT and not replay and lifecycle.status(number).phase == "down":
+        errors.print(f"lab {lab(number).number} is down: start it with `guide lab up`", style="bold red")
     selectors = {
         "check": check,
         "topic": topic,
@@ -126,9 +134,8 @@ class _Console:
                 errors.print("interrupted: no reports were written")
             return
         run = guide_session.run
-        for result in run.results:
-            if result.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
-                _show(result)
+        for alike in _alike(run.results):
+            _show(alike)
         out.print(_summary(run), highlight=False)
         if self._before:
             _go_or_no_go(run)
@@ -137,9 +144,26 @@ class _Console:
         )
 
 
-def _show(result: CheckResult) -> None:
-    head, *rest = explanation(result).splitlines()
-    out.print(Text(f"{result.outcome:<12}", style=outcome_style(result.outcome)) + Text(head))
+def _alike(results: Iterable[CheckResult]) -> Iterable[list[CheckResult]]:
+    """What is not green: each drift by itself, and together what could not be looked at for one reason."""
+    found: dict[tuple[str, ...], list[CheckResult]] = {}
+    for result in results:
+        if result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+            continue
+        own = (result.id, result.target) if result.found is not None else ()
+        found.setdefault((result.outcome, result.message, *own), []).append(result)
+    return found.values()
+
+
+def _show(alike: Sequence[CheckResult]) -> None:
+    first = alike[0]
+    head, *rest = explanation(first).splitlines()
+    if len(alike) > 1:
+        rest = [
+            f"  {len(alike)} checks  {', '.join(result.id for result in alike)}",
+            f"  by hand    {first.reproduce}",
+        ]
+    out.print(Text(f"{first.outcome:<12}", style=outcome_style(first.outcome)) + Text(head))
     for line in rest:
         out.print(line, style="dim", markup=False, highlight=False)
 

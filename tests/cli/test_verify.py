@@ -95,6 +95,40 @@ def test_red_says_what_where_and_how_to_look(guide: Guide, world: World, out: Pa
     assert "lab: 1 checks: 1 fail" in ended.out
 
 
+def test_what_could_not_be_looked_at_for_one_reason_is_said_once(
+    guide: Guide, world: World, out: Path
+) -> None:
+    world.dead["haproxy"] = Unreachable("connection refused")
+    ended = guide("verify", "--env", "lab", "--target", "haproxy", "--out", str(out))
+    checks = json.loads((out / "results.json").read_text())["checks"]
+    reasons = {row["message"] for row in checks}
+    assert ended.code == 10
+    assert 1 < len(reasons) < len(checks)
+    assert ended.out.count("connection refused") == len(reasons)
+    assert [row["id"] for row in checks if not re.search(rf"\b{row['id']}\b", ended.out)] == []
+    assert ended.out.count("by hand") == len(reasons)
+
+
+def test_two_drifts_are_said_one_by_one(guide: Guide, world: World, out: Path) -> None:
+    world.changes["haproxy", "backend app > retries"] = 99
+    world.changes["haproxy", "global > maxconn"] = 1
+    ended = guide("verify", "--env", "lab", "--target", "haproxy", "--out", str(out))
+    reds = [
+        row for row in json.loads((out / "results.json").read_text())["checks"] if row["outcome"] == "fail"
+    ]
+    assert len(reds) >= 2
+    for row in reds:
+        assert f"documented {row['source']['file']}:{row['source']['line']}" in ended.out
+
+
+def test_a_lab_that_is_down_is_said_first(guide: Guide, out: Path) -> None:
+    call = ("verify", "--env", "lab", "--target", "app-1", "--out", str(out))
+    with own_number() as where:
+        ended = guide(*call, "--lab", str(where.number))
+    assert ended.code == 10
+    assert ended.err.splitlines()[0] == f"lab {where.number} is down: start it with `guide lab up`"
+
+
 def test_a_runbook_may_begin_when_its_preconditions_hold(guide: Guide, world: World, out: Path) -> None:
     call = ("verify", "--env", "lab", "--runbook", RUNBOOK, "--before", "--out", str(out))
     ended = guide(*call)
