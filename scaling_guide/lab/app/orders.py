@@ -78,7 +78,8 @@ def through(cache: Cache, database: Database) -> Endpoint:
         seconds = min(LONGEST_SECONDS, int(request.query_params.get("ms", "0")) / 1000)
 
         async def work(session: Session) -> Response:
-            await session.rows("select pg_sleep(%s::float)", seconds)
+            if seconds:
+                await session.rows("select pg_sleep(%s::float)", seconds)
             return await newest(request, session)
 
         async def origin() -> Any:
