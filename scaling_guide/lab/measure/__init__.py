@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
-from scaling_guide.lab.measure import databases
+from scaling_guide.lab.measure import caches, databases, web
 from scaling_guide.lab.measure.rig import Prepare
 
 MEASUREMENTS: Mapping[str, Prepare] = {
+    **caches.MEASUREMENTS,
     **databases.MEASUREMENTS,
+    **web.MEASUREMENTS,
 }

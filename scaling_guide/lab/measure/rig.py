@@ -5,11 +5,13 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
+from types import MappingProxyType
 
+import psutil
 import psycopg
 
 from scaling_guide.lab import lifecycle, processes
@@ -75,18 +77,25 @@ class Rig:
     def script(self, name: str, text: str) -> str:
         """Write a file for a tool to read. Returns the name under which a command finds it."""
         (self.scratch / name).write_text(text)
-        self.scripts[name] = text
+        self.scripts[name] = self.shown(text)
         return name
 
-    def run(self, *argv: str, role: str | None = None, seconds: float = TOOL_SECONDS) -> str:
-        """What a tool said. `role` is the database role whose password it may read.
+    def run(
+        self,
+        *argv: str,
+        role: str | None = None,
+        seconds: float = TOOL_SECONDS,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """What a tool said. `role` is the database role whose password it may read, `environ` what else it is
+        told without a reader seeing it.
 
         Raises NotMeasured where the tool fails or takes longer.
         """
         self.noted.append(self.shown(shlex.join((Path(argv[0]).name, *argv[1:]))))
-        environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+        around = {**os.environ, "LC_ALL": "C.UTF-8", **environ}
         if role:
-            environ["PGPASSFILE"] = str(identities.passfile(self.lab, role))
+            around["PGPASSFILE"] = str(identities.passfile(self.lab, role))
         try:
             done = subprocess.run(
                 # an interrupt may come before Python knows the child
@@ -98,7 +107,7 @@ class Rig:
                 errors="replace",
                 timeout=seconds,
                 cwd=self.scratch,
-                env=environ,
+                env=around,
             )
         except subprocess.TimeoutExpired:
             raise NotMeasured(f"`{self.noted[-1]}` took longer than {seconds:g} s") from None
@@ -135,6 +144,21 @@ class Rig:
         except psycopg.Error as error:
             raise NotMeasured(f"the pooler did not reload: {str(error).strip()}") from None
 
+    def processor(self, *servers: str) -> float:
+        """Seconds of processor time that the living processes of these servers have used so far."""
+        known = lifecycle.status(self.lab.number).servers
+        seconds = 0.0
+        for server in servers:
+            pid = known[server].pid
+            if pid is None:
+                raise NotMeasured(f"{server} does not run")
+            program = psutil.Process(pid)
+            for process in (program, *program.children(recursive=True)):
+                # one may end meanwhile
+                with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                    seconds += _processor(process.pid)
+        return seconds
+
     def order(self, operation: str, server: str) -> None:
         """Have the lab `reload`, `restart`, `stop` or `start` a server. Raises LabError."""
         self.noted.append(f"guide lab {operation} {server}")
@@ -146,6 +170,12 @@ class Rig:
         pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         text = text.replace(str(self.lab.root), "$LAB")
         return re.sub(rf"(?<![\d.])(?:{pattern})(?![\d.])", lambda found: names[found[0]], text)
+
+
+def _processor(pid: int) -> float:
+    """Seconds of processor time of all threads, in nanoseconds where the usual times are in hundredths."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 Prepare = Callable[[Rig], Take]

@@ -46,6 +46,11 @@ def test_a_tool_reads_the_scripts_that_were_written_for_it(rig: Rig) -> None:
     assert rig.scripts == {"read.sql": "select 1;\n"}
 
 
+def test_a_script_is_shown_with_names_in_place_of_addresses(rig: Rig) -> None:
+    assert rig.run("cat", rig.script("server.conf", "listen 127.64.0.20:9080;")) == "listen 127.64.0.20:9080;"
+    assert rig.scripts == {"server.conf": "listen nginx:9080;"}
+
+
 def test_a_tool_that_fails_is_told_with_its_last_words(rig: Rig) -> None:
     with pytest.raises(NotMeasured, match=r"^`sh -c .*` ended with 3: no such host$"):
         rig.run("sh", "-c", "echo no such host >&2; exit 3")
@@ -65,6 +70,11 @@ def test_a_password_is_read_from_its_file_and_shown_nowhere(rig: Rig) -> None:
     passwords = identities.passwords(rig.lab)
     assert rig.run("sh", "-c", "cat $PGPASSFILE", role="app").strip().endswith(passwords["app"])
     assert passwords["app"] not in rig.noted[0]
+
+
+def test_what_a_tool_is_told_aside_is_shown_nowhere(rig: Rig) -> None:
+    assert rig.run("sh", "-c", "echo $TOLD", environ={"TOLD": "a secret"}) == "a secret\n"
+    assert rig.noted == ["sh -c 'echo $TOLD'"]
 
 
 def test_servers_that_are_asked_for_are_those_that_took_part(rig: Rig) -> None:
@@ -94,3 +104,10 @@ def test_a_pool_of_its_own_is_there_until_it_is_undone(live: Lab) -> None:
         ]
     assert Path(target.config).read_text() == before
     assert "appdb_3" not in databases()
+
+
+def test_processor_time_is_of_a_server_and_its_workers(live: Lab) -> None:
+    rig = Rig(of_lab(live), live)
+    nginx, app = rig.processor("nginx"), rig.processor("app-1")
+    assert 0 < nginx < app
+    assert rig.processor("nginx", "app-1") >= nginx + app
