@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +22,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.names import instead
 from scaling_guide.render.coverage import LAB, coverage
 from scaling_guide.render.incident_pack import incident_pack as packed
+from scaling_guide.render.incident_pack import runbook_text
 from scaling_guide.render.reports import kill_matrix, latest_run
 from scaling_guide.render.site import SHOWN, write_downloads
 from scaling_guide.verify.reports import replace_file
@@ -82,8 +85,13 @@ def _mkdocs(root: Path, site: Path, offline: bool) -> int:
     return mkdocs.returncode
 
 
-def runbook(alert: Annotated[str, typer.Argument(help="an alert's name, or a runbook's")]) -> None:
-    """Find the runbook that an alert leads to, and print its first steps."""
+def runbook(
+    alert: Annotated[str, typer.Argument(help="an alert's name, or a runbook's")],
+    env: Annotated[
+        str | None, typer.Option("--env", help="print all of it, with its commands for this environment")
+    ] = None,
+) -> None:
+    """Find the runbook that an alert leads to, and print what to look at first, or all of it."""
     guide = project.guide()
     named = {threshold.alert.lower(): threshold.runbook for threshold in guide.thresholds.values()}
     name = named.get(alert.lower(), alert)
@@ -91,13 +99,21 @@ def runbook(alert: Annotated[str, typer.Argument(help="an alert's name, or a run
         known = {*(threshold.alert for threshold in guide.thresholds.values()), *guide.runbooks}
         raise project.usage(f"nothing is known of {alert}; {instead(alert, known)}")
     found = guide.runbooks[name]
+    if env is not None:
+        environment = project.environment(guide, env)
+        with _rendering(env):
+            text = runbook_text(guide, environment, found)
+        out.print(text, end="", markup=False, highlight=False)
+        return
     out.print(found.title, style="bold")
-    out.print(found.symptom, highlight=False)
+    out.print(found.symptom, markup=False, highlight=False)
     for look in found.confirm:
-        out.print(f"  {look.look}", highlight=False)
-        out.print(f"    normal: {look.normal}   abnormal: {look.abnormal}", style="dim", highlight=False)
-    out.print(f"go or no-go  guide verify --env NAME --runbook {name} --before", highlight=False)
-    out.print(f"page         runbooks/{name}/", highlight=False)
+        seen = f"    normal: {look.normal}   abnormal: {look.abnormal}"
+        out.print(f"  {look.look}", markup=False, highlight=False)
+        out.print(seen, style="dim", markup=False, highlight=False)
+    out.print(f"with its commands  guide runbook {name} --env NAME", highlight=False)
+    out.print(f"go or no-go        guide verify --env NAME --runbook {name} --before", highlight=False)
+    out.print(f"page               runbooks/{name}/", highlight=False)
 
 
 def size(
@@ -143,15 +159,23 @@ def incident_pack(
     where = (directory or root / "build" / "incident-pack").absolute()
     try:
         run = latest_run(_reports(root), env)
-        files = packed(guide, environment, run, date.today())
     except ValueError as error:
         raise _broken(error) from None
-    except (LookupError, UndefinedError) as error:
-        raise project.usage(f"the runbooks cannot be rendered for {env}: {error}") from None
+    with _rendering(env):
+        files = packed(guide, environment, run, date.today())
     for name, text in files.items():
         (where / name).parent.mkdir(parents=True, exist_ok=True)
         (where / name).write_text(text, "utf-8")
     out.print(f"{len(files)} files for {env} in {where}; begin with README.md", highlight=False)
+
+
+@contextmanager
+def _rendering(env: str) -> Iterator[None]:
+    """Exits with 4 where the environment lacks what a command needs."""
+    try:
+        yield
+    except (LookupError, UndefinedError) as error:
+        raise project.usage(f"the runbooks cannot be rendered for {env}: {error}") from None
 
 
 def _broken(error: ValueError) -> typer.Exit:

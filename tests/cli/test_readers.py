@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scaling_guide.cli import readers
+from scaling_guide.render.incident_pack import runbook_text
 from tests.cli.conftest import REPO, Guide
 from tests.macros.small_guide import write_proof, write_run
 from tests.verify.observations import guide as documented
@@ -27,6 +28,22 @@ def test_every_alert_leads_to_its_runbook(guide: Guide, threshold: Any) -> None:
 
 def test_an_alert_is_found_however_it_is_spelt(guide: Guide) -> None:
     assert guide("runbook", "backendserverdown").out == guide("runbook", "BackendServerDown").out
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_a_runbook_for_an_environment_has_the_commands_to_type(guide: Guide, env: str) -> None:
+    place, runbook = documented().environments[env], documented().runbooks["backend-flapping"]
+    ended = guide("runbook", "BackendServerDown", "--env", env)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == runbook_text(documented(), place, runbook)
+    assert f"guide verify --env {env} --runbook backend-flapping" in ended.out
+    assert "```" in ended.out
+
+
+def test_a_runbook_for_an_environment_that_there_is_not_is_an_error_of_the_call(guide: Guide) -> None:
+    ended = guide("runbook", "BackendServerDown", "--env", "nowhere")
+    assert (ended.code, ended.out) == (4, "")
+    assert "there is no environment nowhere; there are: lab, production, staging" in ended.err
 
 
 def test_a_runbook_is_found_by_its_own_name(guide: Guide) -> None:
