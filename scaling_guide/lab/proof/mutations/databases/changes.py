@@ -1,4 +1,4 @@
-"""Changes of a table in a hurry: a lock that is waited for behind a transaction left open."""
+"""Changes of a table in a hurry: with a lock that stops everybody, often behind a transaction left open."""
 
 import contextlib
 import threading
@@ -23,32 +23,33 @@ PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 
 
-def behind_a_transaction(table: str, *change: str) -> Applied:
-    """A transaction wrote to a table and is left open. Once others write too, somebody changes the table,
-    with no limit on the wait for its lock; the transaction ends some seconds later.
+def in_a_hurry(table: str, *change: str, behind: bool = True) -> Applied:
+    """Once others write to a table, somebody changes it, with no limit on the wait for its lock.
 
-    The change goes on by itself, whatever becomes of the context.
+    `behind` a transaction that has written to the table, is left open, and ends some seconds later. The
+    change goes on by itself, whatever becomes of the context.
     """
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
-        target = postgres_of(bench)
-        threading.Thread(target=_act, args=(target, table, change), daemon=True).start()
+        arguments = (postgres_of(bench), table, change, behind)
+        threading.Thread(target=_act, args=arguments, daemon=True).start()
         yield "; ".join(change)
 
     return applied
 
 
-def _act(target: PostgresTarget, table: str, change: Sequence[str]) -> None:
+def _act(target: PostgresTarget, table: str, change: Sequence[str], behind: bool) -> None:
     with (
         contextlib.suppress(psycopg.Error),
         postgres.superuser(target, target.database) as holder,
         postgres.superuser(target, target.database) as session,
     ):
         _written(session, table)
-        holder.execute(f"begin; lock table {table} in row exclusive mode".encode())
-        end = threading.Timer(HOLD_SECONDS, holder.execute, [b"commit"])
+        if behind:
+            holder.execute(f"begin; lock table {table} in row exclusive mode".encode())
+        end = threading.Timer(HOLD_SECONDS, holder.execute, [b"rollback"])
         end.start()
         for statement in ("set lock_timeout = 0", *change):
             session.execute(statement.encode())
@@ -64,8 +65,8 @@ def _written(session: psycopg.Connection[tuple[str, ...]], table: str) -> None:
 
 
 MUTATIONS: Table = {
-    ("index-built-plainly", P): behind_a_transaction(
+    ("index-built-plainly", P): in_a_hurry(
         "app.orders", "create index orders_by_customer on app.orders (customer_id, created_at)"
     ),
-    ("index-dropped-plainly", P): behind_a_transaction("app.orders", "drop index app.orders_by_status"),
+    ("index-dropped-plainly", P): in_a_hurry("app.orders", "drop index app.orders_by_status"),
 }

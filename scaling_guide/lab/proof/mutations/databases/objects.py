@@ -97,6 +97,10 @@ MUTATIONS: Table = {
     ("index-duplicate", P): statements(
         "create index proof on app.customers (email)", "drop index if exists app.proof"
     ),
+    ("index-missing", P): statements(
+        "drop index app.orders_by_customer",
+        "create index if not exists orders_by_customer on app.orders (customer_id, created_at)",
+    ),
     ("table-without-key", P): table("id bigint"),
     ("key-narrow", P): table("id integer primary key"),
     ("foreign-key-unindexed", P): table("id bigint primary key, customer_id bigint references app.customers"),
