@@ -60,6 +60,19 @@ def test_every_problem_of_the_data_is_told_with_its_place_its_code_and_its_repai
     assert "Traceback" not in ended.text
 
 
+def test_a_command_that_no_reader_would_get_is_a_problem_of_the_data(guide: Guide, copy: Path) -> None:
+    runbook = copy / "data" / "runbooks" / "redis-failover-drill.yml"
+    text = runbook.read_text()
+    runbook.write_text(text.replace("{{ as_checker(", "{{ as_chequer(", 1))
+    line = text[: text.index("{{ as_checker(")].count("\n") + 1
+    ended = guide("validate")
+    assert ended.code == 1
+    places = [each.partition(" COMMAND_BROKEN ")[0] for each in ended.out.splitlines()]
+    assert places
+    assert all(place.startswith(f"{runbook}:{line}:") for place in places)
+    assert "'as_chequer' is undefined" in ended.out
+
+
 @pytest.mark.parametrize("call", [f"explain {RENDERED}", f"runbook {RUNBOOK}", "verify --env lab"])
 def test_no_command_works_with_data_that_has_problems(guide: Guide, copy: Path, call: str) -> None:
     (copy / "data" / "tiers.yml").write_text("[")
