@@ -15,6 +15,7 @@ from scaling_guide.model.runbooks import Rehearsal
 SCHEMA = 1
 REHEARSALS = "measured/rehearsals"
 LATE_SHARE = 0.05
+PERCENTILES = ("p50", "p95", "p99")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class Seen:
         if self.executed_twice:
             text += f", {self.executed_twice:,} executed twice"
         return text
+
+    @property
+    def latency_words(self) -> str:
+        """`p50 21, p95 30, p99 48 ms` of what was answered well; `none answered` where nothing was."""
+        shown = [f"{name} {self.latencies[name]:,.0f}" for name in PERCENTILES if name in self.latencies]
+        return f"{', '.join(shown)} ms" if shown else "none answered"
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,12 @@ def test_what_was_lost_is_said_in_words() -> None:
     assert Seen(2700, 2700, {}, 0, None, {}, 0).words == "0 of 2,700 lost"
 
 
+def test_latencies_are_said_in_words_or_that_there_are_none() -> None:
+    latencies = {"p50": 21.4, "p95": 30.0, "p99": 1234.5, "max": 5000.0}
+    assert Seen(2700, 2700, {}, 0, None, latencies, 0).latency_words == "p50 21, p95 30, p99 1,234 ms"
+    assert Seen(2700, 0, {"timeout": 2700}, 0, None, {}, 0).latency_words == "none answered"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
