@@ -191,7 +191,7 @@ def n_plus_one(rig: Rig) -> Take:
     for rows in (1, 5, 10, 20, 50):
         page = f"select id, customer_id from app.orders where id < :below order by id desc limit {rows}"
         each = "".join(
-            f"select email from app.customers where id = 1 + (:below + {n} * 7919) % {CUSTOMERS};\n"
+            f"\\set c{n} random(1, {CUSTOMERS})\nselect email from app.customers where id = :c{n};\n"
             for n in range(rows)
         )
         below = f"\\set below random(1000, {ORDERS})\n"
