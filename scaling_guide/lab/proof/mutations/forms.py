@@ -17,13 +17,13 @@ def edited(*edits: tuple[str, str]) -> Applied:
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
-        await bench.put(_edit(bench.pristine, edits))
+        await bench.put(edit(bench.pristine, *edits))
         yield "; ".join(replacement or f"without {pattern}" for pattern, replacement in edits)
 
     return applied
 
 
-def _edit(texts: Mapping[str, str], edits: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def edit(texts: Mapping[str, str], *edits: tuple[str, str]) -> dict[str, str]:
     """The files with each pattern replaced where it matches. Raises DidNotLand where it is in none."""
     edited = dict(texts)
     for pattern, replacement in edits:
@@ -57,10 +57,18 @@ async def behind_its_back(bench: Bench, texts: Mapping[str, str]) -> AsyncIterat
         await bench.take_effect()
 
 
-@asynccontextmanager
-async def edited_by_hand(bench: Bench) -> AsyncIterator[str]:
-    """The file changes and nobody tells the server: what is on disk is not what runs."""
-    await bench.restore()
-    name, text = first_file(bench)
-    async with behind_its_back(bench, {name: text + "# edited by hand\n"}):
-        yield f"{name} changed, and nobody told the server"
+def changed_on_disk(*edits: tuple[str, str]) -> Applied:
+    """The files with each pattern replaced, and nobody tells the server: what is on disk is not what runs."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        await bench.restore()
+        texts = edit(bench.pristine, *edits)
+        changed = {name: text for name, text in texts.items() if text != bench.pristine[name]}
+        async with behind_its_back(bench, changed):
+            yield f"{', '.join(changed)} changed, and nobody told the server"
+
+    return applied
+
+
+edited_by_hand = changed_on_disk((r"\Z", "# edited by hand\n"))

@@ -1,14 +1,19 @@
 """Settings that are not the reviewed file's: not reloaded, not restarted, altered, overridden."""
 
 import contextlib
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from scaling_guide.lab import files
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations.databases.statements import execute, postgres_of, statements, until
-from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
+from scaling_guide.lab.proof.mutations.forms import (
+    Applied,
+    Table,
+    behind_its_back,
+    changed_on_disk,
+    edit,
+    edited,
+)
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.lab.servers import postgres
 from scaling_guide.model.record import System
@@ -29,33 +34,15 @@ async def override_missing(bench: Bench) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def reload_forgotten(bench: Bench) -> AsyncIterator[str]:
-    """The file changes, and nobody tells the server."""
-    await bench.restore()
-    pattern = r"^(work_mem|default_pool_size) = [0-9]+"
-    texts = {name: re.sub(pattern, r"\1 = 9", text, flags=re.M) for name, text in bench.pristine.items()}
-    files.write(bench.directory, {name: text for name, text in texts.items() if text != bench.pristine[name]})
-    try:
-        yield "another value on disk, not reloaded"
-    finally:
-        files.write(bench.directory, bench.pristine)
-        await bench.take_effect()
-
-
-@asynccontextmanager
 async def reload_refused(bench: Bench) -> AsyncIterator[str]:
     """The file has an error, so that a reload changed nothing at all."""
     await bench.restore()
     text = bench.pristine["postgresql.conf"] + "no_such_setting = on\n"
-    files.write(bench.directory, {"postgresql.conf": text})
-    try:
+    async with behind_its_back(bench, {"postgresql.conf": text}):
         with contextlib.suppress(ReloadRefused):
             await postgres.reloaded(bench.pid, postgres_of(bench))
             raise DidNotLand("the reload was not refused")
         yield "no_such_setting = on, reloaded and refused"
-    finally:
-        files.write(bench.directory, bench.pristine)
-        await bench.take_effect()
 
 
 def not_restarted(setting: str, value: str) -> Applied:
@@ -64,17 +51,12 @@ def not_restarted(setting: str, value: str) -> Applied:
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
-        lines = bench.pristine["postgresql.conf"].splitlines(keepends=True)
-        changed = [f"{setting} = {value}\n" if line.startswith(f"{setting} = ") else line for line in lines]
-        files.write(bench.directory, {"postgresql.conf": "".join(changed)})
-        try:
+        texts = edit(bench.pristine, (rf"^{setting} = .*", f"{setting} = {value}"))
+        async with behind_its_back(bench, texts):
             pending = await postgres.reloaded(bench.pid, postgres_of(bench))
             if setting not in pending:
                 raise DidNotLand(f"{setting} does not wait for a restart")
             yield f"{setting} = {value}, not restarted"
-        finally:
-            files.write(bench.directory, bench.pristine)
-            await bench.take_effect()
 
     return applied
 
@@ -103,7 +85,7 @@ _PRELOAD = "shared_preload_libraries = "
 
 
 MUTATIONS: Table = {
-    ("reload-forgotten", P): reload_forgotten,
+    ("reload-forgotten", P): changed_on_disk((r"^work_mem = [0-9]+", "work_mem = 9")),
     ("reload-refused", P): reload_refused,
     ("restart-forgotten", P): not_restarted("shared_buffers", "128MB"),
     ("altered-system", P): altered_system,

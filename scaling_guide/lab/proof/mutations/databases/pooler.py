@@ -12,9 +12,8 @@ import psycopg
 
 from scaling_guide.lab import waiting
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations.databases.configuration import reload_forgotten
 from scaling_guide.lab.proof.mutations.databases.statements import LAND_SECONDS
-from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
+from scaling_guide.lab.proof.mutations.forms import Applied, Table, changed_on_disk, edited
 from scaling_guide.lab.servers import identities, pgbouncer
 from scaling_guide.model.environments import PgbouncerTarget
 from scaling_guide.model.record import System
@@ -114,7 +113,7 @@ def leading(database: str, to: str) -> Applied:
 
 
 MUTATIONS: Table = {
-    ("reload-forgotten", B): reload_forgotten,
+    ("reload-forgotten", B): changed_on_disk((r"^default_pool_size = [0-9]+", "default_pool_size = 9")),
     ("pool-size-by-console", B): console("SET default_pool_size=30", "RELOAD"),
     ("pools-beyond-server", B): console("SET max_db_connections=400", "RELOAD"),
     ("database-paused", B): console("PAUSE appdb", "RESUME appdb"),
