@@ -82,7 +82,15 @@ class Watchdog:
 
 def members(pgid: int) -> list[int]:
     """The living processes of a group."""
-    return watchdog.living().get(pgid, [])
+    return [pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if _is_in(pid, pgid)]
+
+
+def _is_in(pid: int, pgid: int) -> bool:
+    """Whether a process lives, and belongs to this group. A zombie holds nothing and does not count."""
+    try:
+        return os.getpgid(pid) == pgid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 def kill_group(pgid: int) -> None:
