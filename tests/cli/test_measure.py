@@ -1,7 +1,6 @@
 """`guide lab measure` shows the figures, keeps them, and ends with a code that scripts branch on."""
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +29,6 @@ def figures(index: float, scan: float) -> Result:
 
 
 AS_EXPECTED, NO_GAIN = figures(0.1, 30.0), figures(30.0, 30.0)
-
-
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

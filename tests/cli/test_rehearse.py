@@ -1,7 +1,6 @@
 """`guide lab rehearse` says what was lost, keeps the figures, and ends with a code that scripts branch on."""
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,13 +24,6 @@ KEPT = Played(
 def a_measured(**changes: Any) -> Measured:
     scenarios = {"documented": replace(KEPT, **changes), "bare": PLAYED}
     return Measured(NAME, "abc", date(2026, 11, 24), "medium", 2, {}, 200, scenarios)
-
-
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -7,20 +7,9 @@ from pydantic import ValidationError
 
 from scaling_guide.model.load import examine
 from scaling_guide.model.measurements import UNREADABLE, Measurement
+from tests.lab.measure.records import RECORD
 from tests.model.conftest import TODAY, VARIABLES, Tree, look
 
-RECORD: dict[str, Any] = {
-    "title": "Two ways",
-    "topic": "performance/network",
-    "owner": "platform",
-    "reviewed": "2026-11-24",
-    "question": "Which is faster?",
-    "learned": "The short one.",
-    "not_shown": "The network.",
-    "varied": {"label": "Way", "variants": {"long": "The long one", "short": "The short one"}},
-    "metrics": {"time": {"label": "Time", "unit": "ms", "better": "lower"}},
-    "expect": ["time.short < time.long"],
-}
 BY_NUMBER = {"varied": {"label": "Clients", "values": [1, 8, 64]}, "expect": ["time[64] > 2 * time[1]"]}
 
 

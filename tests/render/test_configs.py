@@ -146,20 +146,21 @@ def test_every_setting_read_from_a_config_file_is_rendered_into_it(system: str) 
 
 
 @pytest.mark.parametrize("system", LOAD_BALANCERS)
-def test_a_value_that_is_not_documented_is_an_error(system: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("{{ v['nobody-wrote-this'] }}", "nobody-wrote-this"),
+        ("{% if target.nobody %}{% endif %}", "nobody"),
+    ],
+    ids=["a value that is not documented", "a name that is not defined"],
+)
+def test_what_a_template_asks_for_in_vain_is_an_error(
+    system: str, line: str, named: str, tmp_path: Path
+) -> None:
     data = shutil.copytree(DATA, tmp_path / "data")
     template = next((data / "templates" / system).glob("*.j2"))
-    template.write_text(template.read_text("utf-8") + "{{ v['nobody-wrote-this'] }}\n", "utf-8")
-    with pytest.raises(UndefinedError, match="nobody-wrote-this"):
-        render(read(data), LAB, LAB.of(system)[0])
-
-
-@pytest.mark.parametrize("system", LOAD_BALANCERS)
-def test_an_undefined_name_is_an_error(system: str, tmp_path: Path) -> None:
-    data = shutil.copytree(DATA, tmp_path / "data")
-    template = next((data / "templates" / system).glob("*.j2"))
-    template.write_text(template.read_text("utf-8") + "{% if target.nobody %}{% endif %}\n", "utf-8")
-    with pytest.raises(UndefinedError, match="nobody"):
+    template.write_text(f"{template.read_text('utf-8')}{line}\n", "utf-8")
+    with pytest.raises(UndefinedError, match=named):
         render(read(data), LAB, LAB.of(system)[0])
 
 

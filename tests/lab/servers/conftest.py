@@ -38,12 +38,18 @@ def pid_of(where: Lab, name: str) -> int:
     return pid
 
 
-@contextmanager
-def edited(path: Path, old: str, new: str) -> Iterator[None]:
-    """A file with `new` in place of `old`, and afterwards as it was; the server is told nothing of it."""
+def change(path: Path, old: str, new: str) -> None:
+    """Put `new` in place of `old` in a file; the server is told nothing of it."""
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """A file with `new` in place of `old`, and afterwards as it was."""
+    text = path.read_text()
+    change(path, old, new)
     try:
         yield
     finally:

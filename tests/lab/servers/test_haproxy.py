@@ -12,6 +12,7 @@ from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.servers import haproxy
 from tests.lab import fleets
 from tests.lab.conftest import up
+from tests.lab.servers.conftest import change
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +22,8 @@ def where() -> Iterator[Lab]:
         yield where
 
 
-def change(where: Lab, old: str, new: str) -> None:
-    config = where.directory("haproxy") / "haproxy.cfg"
-    text = config.read_text()
-    assert old in text
-    config.write_text(text.replace(old, new))
+def config(where: Lab) -> Path:
+    return where.directory("haproxy") / "haproxy.cfg"
 
 
 def socket_of(where: Lab) -> Path:
@@ -60,7 +58,9 @@ def test_it_is_ready_when_every_server_has_been_checked_also_one_that_is_down(wh
 
 def test_after_a_reload_a_new_worker_serves_that_has_checked_every_server(where: Lab) -> None:
     old = processes_of(where).worker
-    change(where, "default_backend app", "default_backend app\n    http-response set-header X-New yes")
+    change(
+        config(where), "default_backend app", "default_backend app\n    http-response set-header X-New yes"
+    )
     lifecycle.command("reload", "haproxy", where.number)
     assert "INI" not in checks(where).values()
     assert httpx.get(f"http://{where.net}.21:8080/whoami").headers["x-new"] == "yes"
@@ -69,23 +69,23 @@ def test_after_a_reload_a_new_worker_serves_that_has_checked_every_server(where:
 
 def test_a_reload_of_a_wrong_configuration_is_refused_and_the_old_worker_stays(where: Lab) -> None:
     old = processes_of(where).worker
-    change(where, "mode http", "mode http\n    nonsense")
+    change(config(where), "mode http", "mode http\n    nonsense")
     with pytest.raises(LabError, match="haproxy did not reload: it refused") as caught:
         lifecycle.command("reload", "haproxy", where.number)
     assert any("unknown keyword 'nonsense'" in line for line in caught.value.log)
     assert httpx.get(f"http://{where.net}.21:8080/whoami").status_code == 200
     assert processes_of(where).worker == old
-    change(where, "mode http\n    nonsense", "mode http")
+    change(config(where), "mode http\n    nonsense", "mode http")
     lifecycle.command("reload", "haproxy", where.number)
     assert processes_of(where).worker not in (None, old)
 
 
 def test_a_second_refusal_is_seen_too(where: Lab) -> None:
-    change(where, "mode http", "mode http\n    nonsense")
+    change(config(where), "mode http", "mode http\n    nonsense")
     for _ in range(2):
         with pytest.raises(LabError, match="it refused"):
             lifecycle.command("reload", "haproxy", where.number)
-    change(where, "mode http\n    nonsense", "mode http")
+    change(config(where), "mode http\n    nonsense", "mode http")
     lifecycle.command("reload", "haproxy", where.number)
 
 

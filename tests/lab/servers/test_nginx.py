@@ -1,6 +1,7 @@
 import os
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from signal import SIGKILL
 
 import httpx
@@ -12,6 +13,7 @@ from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.servers import nginx
 from tests.lab import fleets
 from tests.lab.conftest import up
+from tests.lab.servers.conftest import change, pid_of
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +23,8 @@ def where() -> Iterator[Lab]:
         yield where
 
 
-def master(where: Lab) -> int:
-    pid = lifecycle.status(where.number).servers["nginx"].pid
-    assert pid is not None
-    return pid
-
-
-def change(where: Lab, old: str, new: str) -> None:
-    config = where.directory("nginx") / "nginx.conf"
-    text = config.read_text()
-    assert old in text
-    config.write_text(text.replace(old, new))
+def config(where: Lab) -> Path:
+    return where.directory("nginx") / "nginx.conf"
 
 
 def test_it_serves_with_a_certificate_for_the_site(where: Lab) -> None:
@@ -43,29 +36,29 @@ def test_it_serves_with_a_certificate_for_the_site(where: Lab) -> None:
 
 
 def test_after_a_reload_the_new_configuration_serves(where: Lab) -> None:
-    before, old = master(where), nginx.workers(master(where))
-    change(where, "one", "two")
+    before, old = pid_of(where, "nginx"), nginx.workers(pid_of(where, "nginx"))
+    change(config(where), "one", "two")
     lifecycle.command("reload", "nginx", where.number)
     assert httpx.get(f"http://{where.net}.20:8080/").text == "two\n"
-    assert master(where) == before
+    assert pid_of(where, "nginx") == before
     assert not nginx.workers(before) & old
-    change(where, "two", "one")
+    change(config(where), "two", "one")
     lifecycle.command("reload", "nginx", where.number)
     assert httpx.get(f"http://{where.net}.20:8080/").text == "one\n"
 
 
 def test_a_reload_of_a_wrong_configuration_is_refused_with_the_reason(where: Lab) -> None:
-    workers = nginx.workers(master(where))
-    change(where, "events {}", "events {} nonsense on;")
+    workers = nginx.workers(pid_of(where, "nginx"))
+    change(config(where), "events {}", "events {} nonsense on;")
     with pytest.raises(LabError, match='nginx did not reload: unknown directive "nonsense"'):
         lifecycle.command("reload", "nginx", where.number)
-    assert nginx.workers(master(where)) == workers
-    change(where, "events {} nonsense on;", "events {}")
+    assert nginx.workers(pid_of(where, "nginx")) == workers
+    change(config(where), "events {} nonsense on;", "events {}")
     lifecycle.command("reload", "nginx", where.number)
 
 
 def test_a_worker_that_shuts_down_does_not_count(where: Lab) -> None:
-    pid = master(where)
+    pid = pid_of(where, "nginx")
     # a connection with an unfinished request keeps the old worker alive
     with httpx.Client() as client:
         client.get(f"http://{where.net}.20:8080/")
@@ -80,15 +73,15 @@ def test_there_are_no_workers_without_a_master() -> None:
 
 
 def test_a_change_of_the_files_survives_a_restart(where: Lab) -> None:
-    change(where, "one", "three")
+    change(config(where), "one", "three")
     lifecycle.command("restart", "nginx", where.number)
     assert httpx.get(f"http://{where.net}.20:8080/").text == "three\n"
-    change(where, "three", "one")
+    change(config(where), "three", "one")
     lifecycle.command("restart", "nginx", where.number)
 
 
 def test_a_killed_worker_is_replaced_by_its_master(where: Lab) -> None:
-    old = nginx.workers(master(where))
+    old = nginx.workers(pid_of(where, "nginx"))
     os.kill(min(old), SIGKILL)
     assert lifecycle.status(where.number).is_ready
     assert httpx.get(f"http://{where.net}.20:8080/").text == "one\n"

@@ -136,19 +136,17 @@ def test_a_size_can_be_taken_back(stage: Stage) -> None:
     assert "compute: ci_xlarge" in stage.file.read_text()
 
 
-def test_a_resize_is_not_done_before_the_project_is_healthy(stage: Stage) -> None:
-    stage.says("status", "RESIZING")
+@pytest.mark.parametrize(
+    ("key", "value", "phase"),
+    [("status", "RESIZING", "mitigate"), ("failure", "broken", "verify")],
+    ids=["not healthy yet", "health cannot be asked"],
+)
+def test_a_resize_is_not_done_before_the_project_says_that_it_is_healthy(
+    stage: Stage, key: str, value: str, phase: str
+) -> None:
+    stage.says(key, value)
     found = situation(stage.guide, stage.environment, stage.guide.runbooks["supabase-compute-resize"])
-    wait = phase_commands(found, "mitigate")[0].wait
-    assert wait is not None
-    with pytest.raises(subprocess.TimeoutExpired):
-        subprocess.run(["bash", "-c", wait], capture_output=True, timeout=1.5)
-
-
-def test_a_health_that_cannot_be_asked_is_not_taken_for_good(stage: Stage) -> None:
-    stage.says("failure", "broken")
-    found = situation(stage.guide, stage.environment, stage.guide.runbooks["supabase-compute-resize"])
-    wait = phase_commands(found, "verify")[0].wait
+    wait = phase_commands(found, phase)[0].wait
     assert wait is not None
     with pytest.raises(subprocess.TimeoutExpired):
         subprocess.run(["bash", "-c", wait], capture_output=True, timeout=1.5)

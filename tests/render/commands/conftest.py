@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scaling_guide.lab.layout import Lab
 from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget
-from scaling_guide.model.load import examine
+from scaling_guide.model.load import examine, load
 from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Safety, Step
 from scaling_guide.render.commands import Situation, render, situation
@@ -54,6 +55,17 @@ class Tools:
 @pytest.fixture
 def tools(tmp_path: Path) -> Tools:
     return Tools(tmp_path / "bin")
+
+
+Run = Callable[[str], int]
+
+
+@pytest.fixture
+def run(live: Lab, tools: Tools) -> Run:
+    """Renders a template for the running lab, and runs it as its reader would."""
+    guide = load(live.repo / "data", live.variables)
+    found = situation(guide, guide.environments["lab"], next(iter(guide.runbooks.values())))
+    return lambda template: tools.run(render(template, found))
 
 
 @pytest.fixture

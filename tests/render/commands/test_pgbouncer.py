@@ -1,6 +1,6 @@
 """PgBouncer: its console as the right one, and a file that is in force only when the console shows it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,23 +9,14 @@ from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.servers import pgbouncer
 from scaling_guide.model.environments import PgbouncerTarget
 from scaling_guide.model.load import load
-from scaling_guide.render.commands import render, situation
-from tests.render.commands.conftest import Tools, of
-
-Run = Callable[[str], int]
+from scaling_guide.render.commands import render
+from tests.render.commands.conftest import Run, of
 
 
 def test_the_administrator_has_a_passfile_of_his_own() -> None:
     text = render("{{ as_operator(pooler) }}", of())
     assert text.startswith("PGPASSFILE=/etc/scaling-guide/pgbouncer_admin.pgpass ")
     assert text.endswith(" -h 10.0.1.40 -p 6432 -U pgbouncer_admin -d pgbouncer")
-
-
-@pytest.fixture
-def run(live: Lab, tools: Tools) -> Run:
-    guide = load(live.repo / "data", live.variables)
-    found = situation(guide, guide.environments["lab"], next(iter(guide.runbooks.values())))
-    return lambda template: tools.run(render(template, found))
 
 
 @pytest.fixture

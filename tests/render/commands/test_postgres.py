@@ -1,6 +1,6 @@
 """PostgreSQL: asked as the right one, and loaded only when it says so itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,8 @@ from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.servers import postgres
 from scaling_guide.model.environments import PostgresTarget
 from scaling_guide.model.load import load
-from scaling_guide.render.commands import render, situation
-from tests.render.commands.conftest import Tools, of
+from scaling_guide.render.commands import render
+from tests.render.commands.conftest import Run, of
 
 
 def test_the_checker_comes_over_the_network_with_a_passfile() -> None:
@@ -37,22 +37,12 @@ def test_paths_with_blanks_stay_one_word() -> None:
 
 # -------------------------------------------------------------------------------------------- a real server
 
-Run = Callable[[str], int]
-
 
 @pytest.fixture
 def primary(live: Lab) -> PostgresTarget:
     found = load(live.repo / "data", live.variables).environments["lab"].targets["postgres-primary"]
     assert isinstance(found, PostgresTarget)
     return found
-
-
-@pytest.fixture
-def run(live: Lab, tools: Tools) -> Run:
-    """Renders a template for the running lab, and runs it as its reader would."""
-    guide = load(live.repo / "data", live.variables)
-    found = situation(guide, guide.environments["lab"], next(iter(guide.runbooks.values())))
-    return lambda template: tools.run(render(template, found))
 
 
 @pytest.fixture
