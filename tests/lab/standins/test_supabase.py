@@ -23,6 +23,7 @@ from scaling_guide.render.configs import render
 from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import runbook_checks
+from tests.live import own_number
 
 REPO = Path(__file__).parents[3]
 SECONDS = 20.0
@@ -63,29 +64,29 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    lab = Lab(68, tmp_path_factory.mktemp("lab"))
-    guide = load(REPO / "data", lab.variables)
-    environment = guide.environments["lab"]
-    target = environment.targets["supabase-stand-in"]
-    assert isinstance(target, SupabaseTarget)
-    environment = environment.model_copy(
-        update={"targets": {target.id: target, **{app.id: app for app in environment.apps}}}
-    )
-    server = supabase.server(lab, target, lambda: render(guide, environment, target))
-    server.prepare()
-    running = subprocess.Popen(server.argv, env={**os.environ, **server.env}, stderr=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + SECONDS
-        assert server.ready is not None
-        while asyncio.run(server.ready(running.pid)) is not None:
-            assert time.monotonic() < end, "the stand-in did not start"
-            assert running.poll() is None, "the stand-in ended"
-            time.sleep(0.05)
-        yield Stage(guide, environment, target, lab.directory(target.id) / "project.yml")
-    finally:
-        running.terminate()
-        running.wait(SECONDS)
+def process() -> Iterator[Stage]:
+    with own_number() as lab:
+        guide = load(REPO / "data", lab.variables)
+        environment = guide.environments["lab"]
+        target = environment.targets["supabase-stand-in"]
+        assert isinstance(target, SupabaseTarget)
+        environment = environment.model_copy(
+            update={"targets": {target.id: target, **{app.id: app for app in environment.apps}}}
+        )
+        server = supabase.server(lab, target, lambda: render(guide, environment, target))
+        server.prepare()
+        running = subprocess.Popen(server.argv, env={**os.environ, **server.env}, stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + SECONDS
+            assert server.ready is not None
+            while asyncio.run(server.ready(running.pid)) is not None:
+                assert time.monotonic() < end, "the stand-in did not start"
+                assert running.poll() is None, "the stand-in ended"
+                time.sleep(0.05)
+            yield Stage(guide, environment, target, lab.directory(target.id) / "project.yml")
+        finally:
+            running.terminate()
+            running.wait(SECONDS)
 
 
 @pytest.fixture
