@@ -1,7 +1,7 @@
 """No secret leaves the file that it is kept in: each is known here, and every artefact is searched for it.
 
-A lab makes its own passwords, tokens and keys, long and by chance, so each of them is a canary. The lab is used
-for everything that leaves something behind, and verified once more with wrong secrets in the checker's files.
+A lab makes its own passwords, tokens and keys, long and by chance, so each is a canary. The lab is used for
+everything that leaves something behind, and verified once more with wrong secrets in the checker's files.
 """
 
 import json
