@@ -252,6 +252,44 @@ def test_f13_read_only_is_a_matter_of_rights_and_not_of_a_setting(primary: Postg
             as_checker(primary, f"set default_transaction_read_only = off; {statement}")
 
 
+def test_an_index_that_only_the_replica_uses_is_used(
+    guide: Guide, environment: Environment, where: Lab, primary: PostgresTarget, replica: PostgresTarget
+) -> None:
+    usual = "select indexrelname from pg_stat_user_indexes where idx_scan = 0 and indexrelname = 'proof'"
+    young = looked(environment, Probe.POSTGRES_HEALTH, primary.id)
+    assert "indexes > unused" not in young
+    assert "30 are needed" in young["indexes > unused > cannot tell"]
+    with broken(guide, environment, where, primary.id, "index-unused"):
+        assert as_checker(primary, usual) == [("proof",)]
+        values = looked(environment, Probe.POSTGRES_HEALTH, primary.id)
+        assert "app.proof" in values["indexes > unused"]
+        with postgres.superuser(replica, replica.database) as reader:
+            reader.execute(b"set enable_seqscan = off")
+            reader.execute(b"select count(total) from app.orders where created_at = now()")
+        assert as_checker(primary, usual) == [("proof",)]
+        deadline = time.monotonic() + SECONDS
+        while "app.proof" in looked(environment, Probe.POSTGRES_HEALTH, primary.id)["indexes > unused"]:
+            assert time.monotonic() < deadline
+        lifecycle.command("stop", replica.id, where.number)
+        try:
+            alone = looked(environment, Probe.POSTGRES_HEALTH, primary.id)
+            assert "a replica may use them" in alone["indexes > unused > cannot tell"]
+        finally:
+            lifecycle.command("start", replica.id, where.number)
+
+
+def test_the_oldest_view_is_found_wherever_it_is(
+    guide: Guide, environment: Environment, where: Lab, primary: PostgresTarget, replica: PostgresTarget
+) -> None:
+    """By sessions of the primary alone nobody would be seen: the query runs on the replica."""
+    usual = "select max(age(backend_xmin)) from pg_stat_activity where pid <> pg_backend_pid()"
+    with broken(guide, environment, where, primary.id, "horizon-held-by-replica"):
+        assert (as_checker(primary, usual)[0][0] or 0) < 1000
+        values = looked(environment, Probe.POSTGRES_HEALTH, primary.id)
+        assert values["horizon > held back"] > 20_000
+        assert values["horizon > held back > holder"] == f"slot {replica.slot}"
+
+
 def test_a_server_without_connections_left_is_red_and_not_unreachable(
     guide: Guide, environment: Environment, primary: PostgresTarget
 ) -> None:
