@@ -16,10 +16,10 @@ from scaling_guide.cli.measure import measure
 from scaling_guide.cli.rehearse import rehearse
 from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
-from scaling_guide.model.record import TierName
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.matrix import complaints
 from scaling_guide.lab.proof.run import prove
+from scaling_guide.model.record import TierName
 from scaling_guide.verify.outcome import ExitCode
 from scaling_guide.verify.reports import replace_file
 
