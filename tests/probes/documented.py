@@ -114,7 +114,7 @@ def root(master: Callable[[Path], AbstractContextManager[None]], file: str) -> A
     return root
 
 
-def _facts(root: Path, probe: Probe) -> tuple[Fact, ...]:
+def facts(root: Path, probe: Probe) -> tuple[Fact, ...]:
     """All documented facts that this probe is asked for."""
     return tuple(fact for fact in _guide(root).facts.values() if fact.probe is probe)
 
@@ -127,7 +127,7 @@ def unmet(
     write(root, where.targets[target], tier)
     version, values = look(where, where.targets[target], SECONDS)
     assert re.fullmatch(r"[0-9.]+", version)
-    verdicts = {fact.id: fact.claim(where).judge(values) for fact in _facts(root, probe)}
+    verdicts = {fact.id: fact.claim(where).judge(values) for fact in facts(root, probe)}
     assert verdicts
     return {name: verdict.found for name, verdict in verdicts.items() if not verdict.met}
 
@@ -135,7 +135,7 @@ def unmet(
 def failing_by_hand(root: Path, environment: Environment, target: Target, probe: Probe) -> str:
     """The commands for a person that end in an error, of all documented facts of this probe."""
     commands = [
-        by_hand(probe, environment, target, fact.claim(environment).setting) for fact in _facts(root, probe)
+        by_hand(probe, environment, target, fact.claim(environment).setting) for fact in facts(root, probe)
     ]
     assert commands
     script = "\n".join(f"{{ {each}; }} >/dev/null || echo {shlex.quote(each)}" for each in commands)
