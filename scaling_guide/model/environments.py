@@ -189,8 +189,8 @@ class SupabaseTarget(_Target):
     """A Supabase project, seen through the management API at `address`.
 
     `token_file` holds a token that may read and nothing else, `operator_token_file` that of whoever carries
-    out a runbook; without either it is taken from the variable SUPABASE_ACCESS_TOKEN. `http` is for a stand-in
-    on loopback: otherwise the API is asked over TLS.
+    out a runbook; without either it is taken from the variable SUPABASE_ACCESS_TOKEN. `http` is for a
+    stand-in on loopback: otherwise the API is asked over TLS.
     """
 
     system: Literal[System.SUPABASE]
