@@ -106,18 +106,22 @@ from pg_roles r left join pg_stat_activity a
   on a.usesysid = r.oid and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
 where r.rolcanlogin and not r.rolsuper group by 1
 """
-# a vacuum by itself does not hold back what another removes
+# a vacuum by itself does not hold back what another removes; while a transaction with a number is not over,
+# everybody sees the database without it, and so looks as old as that one
 _HORIZON = """
 select holder, age from (
-  select format('session %s of %s', pid, coalesce(usename, backend_type)) as holder,
-    greatest(age(backend_xmin), age(backend_xid)) as age
+  select 1 as rank, format('prepared transaction %s', gid) as holder, age(transaction) as age
+  from pg_prepared_xacts
+  union all
+  select 2, format('session %s of %s', pid, coalesce(usename, backend_type)), age(backend_xid)
+  from pg_stat_activity
+  union all
+  select 3, format('session %s of %s', pid, coalesce(usename, backend_type)), age(backend_xmin)
   from pg_stat_activity
   where backend_type not in ('walsender', 'autovacuum worker') and pid <> pg_backend_pid()
   union all
-  select format('replica %s by its feedback', application_name), age(backend_xmin) from pg_stat_replication
+  select 4, format('slot %s', slot_name), greatest(age(xmin), age(catalog_xmin)) from pg_replication_slots
   union all
-  select format('slot %s', slot_name), greatest(age(xmin), age(catalog_xmin)) from pg_replication_slots
-  union all
-  select format('prepared transaction %s', gid), age(transaction) from pg_prepared_xacts
-) holders where age is not null order by age desc limit 1
+  select 5, format('replica %s by its feedback', application_name), age(backend_xmin) from pg_stat_replication
+) holders where age is not null order by age desc, rank limit 1
 """

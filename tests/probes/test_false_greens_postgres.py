@@ -290,6 +290,23 @@ def test_the_oldest_view_is_found_wherever_it_is(
         assert values["horizon > held back > holder"] == f"slot {replica.slot}"
 
 
+def test_whoever_sees_past_an_old_transaction_is_not_taken_for_the_one_that_holds(
+    environment: Environment, primary: PostgresTarget, replica: PostgresTarget
+) -> None:
+    """Every session looks as old as the oldest transaction with a number; to end them all is no way out."""
+    with ExitStack() as stack:
+        reader, writer = (stack.enter_context(postgres.superuser(primary)) for _ in range(2))
+        writer.execute(b"begin; select pg_current_xact_id()")
+        reader.execute(b"begin isolation level repeatable read; select 1")
+        # the replica tells that it needs nothing older
+        postgres.execute(replica, "select pg_reload_conf()")
+        holder, deadline = "slot", time.monotonic() + SECONDS
+        while holder.startswith("slot") and time.monotonic() < deadline:
+            values = looked(environment, Probe.POSTGRES_HEALTH, primary.id)
+            holder = values["horizon > held back > holder"]
+        assert holder == f"session {writer.info.backend_pid} of postgres"
+
+
 def test_a_server_without_connections_left_is_red_and_not_unreachable(
     guide: Guide, environment: Environment, primary: PostgresTarget
 ) -> None:
