@@ -2,7 +2,7 @@
 
 Cache-aside: look, compute what is missing, keep it for a while. Three things are added that the plain form
 lacks: times to live are spread, one process computes what many miss, and a cache that does not answer is left
-alone for a moment instead of waited for.
+alone for a moment instead of waited for. Meanwhile each process computes a value once for all who ask for it.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ from scaling_guide.model.units import Unit, meaning
 GENERATION = "v1"
 NEGATIVE_SECONDS = 30.0
 BREAK_SECONDS = 1.0
-WAIT_SECONDS = 0.02
+# between two looks of who waits for another's computation: at first, and at most
+WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.02, 0.25
 SESSION_SECONDS = 3600
 
 # what the front page needs, read again and again as the front page is
@@ -89,34 +90,57 @@ class Cache:
         self._habits = habits
         self._client = _client(places.cache, places, habits) if places.cache else None
         self._closed_until = 0.0
+        self._computing: dict[str, asyncio.Task[Any]] = {}
         self.origin_calls = 0
 
     async def get(self, name: str, origin: Origin) -> Any:
         """The value of that name, from the cache or from `origin`. Raises what `origin` raises."""
-        if self._client is None or time.monotonic() < self._closed_until:
+        if self._client is None:
             return await self._compute(origin)
+        if time.monotonic() < self._closed_until:
+            return await self._together(name, origin)
         try:
             return await self._through(self._client, name, origin)
         except RedisError:
-            self._closed_until = time.monotonic() + BREAK_SECONDS
-            return await self._compute(origin)
+            self._break()
+            return await self._together(name, origin)
 
     async def _through(self, client: Redis, name: str, origin: Origin) -> Any:
         key, lock, token = f"cache:{GENERATION}:{name}", f"cache:lock:{name}", token_hex(8)
-        deadline = time.monotonic() + self._habits.lock
+        deadline, pause = time.monotonic() + self._habits.lock, WAIT_SECONDS
         while (kept := await client.get(key)) is None:
             if await client.set(lock, token, nx=True, px=round(self._habits.lock * 1000)):
                 try:
                     value = await self._compute(origin)
-                    await self._keep(client, key, value)
+                    await self._if_it_answers(self._keep(client, key, value))
                 finally:
                     # also where there is no value: the next one tries at once
-                    await client.eval(_RELEASE, 1, lock, token)
+                    await self._if_it_answers(client.eval(_RELEASE, 1, lock, token))
                 return value
             if time.monotonic() >= deadline:
-                return await self._compute(origin)
-            await asyncio.sleep(WAIT_SECONDS)
+                return await self._together(name, origin)
+            await asyncio.sleep(pause)
+            # many who look often would be a load of their own
+            pause = min(2 * pause, LONGEST_WAIT_SECONDS)
         return json.loads(kept)
+
+    async def _if_it_answers(self, asked: Awaitable[Any]) -> None:
+        """Have the cache do something that nobody needs to know about."""
+        try:
+            await asked
+        except RedisError:
+            self._break()
+
+    def _break(self) -> None:
+        self._closed_until = time.monotonic() + BREAK_SECONDS
+
+    async def _together(self, name: str, origin: Origin) -> Any:
+        """One computation for all who ask in this process while it lasts."""
+        if name not in self._computing:
+            computing = asyncio.ensure_future(self._compute(origin))
+            computing.add_done_callback(lambda _: self._computing.pop(name))
+            self._computing[name] = computing
+        return await asyncio.shield(self._computing[name])
 
     async def _keep(self, client: Redis, key: str, value: Any) -> None:
         # that there is nothing is worth knowing too, but not for long

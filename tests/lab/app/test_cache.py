@@ -109,6 +109,32 @@ def test_a_cache_that_is_gone_costs_its_patience_once(node: Node) -> None:
     assert asyncio.run(ask()) < 0.1
 
 
+def test_a_cache_that_is_gone_costs_each_process_one_computation(node: Node) -> None:
+    async def ask() -> int:
+        cache = cache_of(node, port=1)
+        await asyncio.gather(*(cache.get("a", slow) for _ in range(50)))
+        return cache.origin_calls
+
+    assert asyncio.run(ask()) == 1
+
+
+def test_a_value_that_cannot_be_kept_is_not_computed_again(node: Node) -> None:
+    async def ask() -> tuple[Any, int]:
+        cache = cache_of(node)
+
+        async def while_it_fills_up() -> Any:
+            node.operator.config_set("maxmemory", 1)
+            return {"name": "a"}
+
+        value = await cache.get("a", while_it_fills_up)
+        return value, cache.origin_calls
+
+    try:
+        assert asyncio.run(ask()) == ({"name": "a"}, 1)
+    finally:
+        node.operator.config_set("maxmemory", 0)
+
+
 def test_who_fails_to_compute_lets_the_next_one_try_at_once(node: Node) -> None:
     async def fails() -> Any:
         raise ConnectionError
