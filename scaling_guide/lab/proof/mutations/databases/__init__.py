@@ -12,6 +12,7 @@ from scaling_guide.lab.proof.mutations.databases import (
     replication,
     sessions,
     vacuum,
+    wraparound,
 )
 from scaling_guide.lab.proof.mutations.forms import Table
 
@@ -22,6 +23,7 @@ MUTATIONS: Table = {
     **objects.MUTATIONS,
     **partitions.MUTATIONS,
     **vacuum.MUTATIONS,
+    **wraparound.MUTATIONS,
     **counters.MUTATIONS,
     **exhaustion.MUTATIONS,
     **sessions.MUTATIONS,

@@ -41,6 +41,7 @@ def in_a_hurry(table: str, *change: str, behind: bool = True) -> Applied:
 
 
 def _act(target: PostgresTarget, table: str, change: Sequence[str], behind: bool) -> None:
+    # the lab may be gone before this is done
     with (
         contextlib.suppress(psycopg.Error),
         postgres.superuser(target, target.database) as holder,
@@ -49,11 +50,15 @@ def _act(target: PostgresTarget, table: str, change: Sequence[str], behind: bool
         _written(session, table)
         if behind:
             holder.execute(f"begin; lock table {table} in row exclusive mode".encode())
-        end = threading.Timer(HOLD_SECONDS, holder.execute, [b"rollback"])
-        end.start()
+            threading.Thread(target=_release, args=(holder,), daemon=True).start()
         for statement in ("set lock_timeout = 0", *change):
             session.execute(statement.encode())
-        end.join()
+
+
+def _release(holder: psycopg.Connection[tuple[str, ...]]) -> None:
+    time.sleep(HOLD_SECONDS)
+    with contextlib.suppress(psycopg.Error):
+        holder.rollback()
 
 
 def _written(session: psycopg.Connection[tuple[str, ...]], table: str) -> None:

@@ -34,7 +34,7 @@ async def transactions_old(bench: Bench) -> AsyncIterator[str]:
     limit = max(100_000, age * 5 // 4)
     lines = rf"\1\nautovacuum_freeze_max_age = {limit}\nautovacuum_naptime = 1h"
     async with edited((r"^(jit = .*)", lines))(bench):
-        await _burn(target, limit * 4 // 5 - age)
+        await burn(target, limit * 4 // 5 - age)
         yield f"{limit * 4 // 5:,} transactions against a freeze limit of {limit:,}"
     await bench.restore()
 
@@ -42,7 +42,7 @@ async def transactions_old(bench: Bench) -> AsyncIterator[str]:
 _AGE = "select max(age(datfrozenxid))::text from pg_database"
 
 
-async def _burn(target: PostgresTarget, numbers: int) -> None:
+async def burn(target: PostgresTarget, numbers: int) -> None:
     """Use up so many transaction numbers: each of the inner blocks takes one."""
     await execute(target, f"create unlogged table {PROOF} (id bigint primary key)")
     block = f"begin insert into {PROOF} values (n); exception when unique_violation then null; end;"
@@ -61,7 +61,7 @@ def horizon_held(where: Callable[[Bench], PostgresTarget]) -> Applied:
         server, held = where(bench), int(documented(bench, "postgres-horizon")) + 1
         try:
             async with asleep(bench, server):
-                await _burn(primary_of(bench), held)
+                await burn(primary_of(bench), held)
                 await _feedback(bench, f"{'<' if server is bench.target else '>='} {held}")
                 yield f"a query on {server.id}, {held:,} transactions old"
         finally:

@@ -1,0 +1,5 @@
+"""Transaction numbers run out: does what its phases rely on hold here?"""
+
+
+def test_phase(check):
+    check.holds()
