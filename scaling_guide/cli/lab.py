@@ -1,7 +1,5 @@
 """`guide lab`: the reference environment."""
 
-import asyncio
-import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +11,12 @@ from rich.text import Text
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
 from scaling_guide.cli.measure import measure
+from scaling_guide.cli.mutate import mutate
 from scaling_guide.cli.rehearse import rehearse
 from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
-from scaling_guide.lab.proof.bench import DidNotLand
-from scaling_guide.lab.proof.matrix import complaints
-from scaling_guide.lab.proof.run import prove
 from scaling_guide.model.record import TierName
 from scaling_guide.verify.outcome import ExitCode
-from scaling_guide.verify.reports import replace_file
 
 app = typer.Typer(
     help="The reference environment: real servers on loopback, from the files that the pages show.",
@@ -95,37 +90,7 @@ def reload(server: Server, number: project.LabNumber = None) -> None:
     _order("reload", server, number)
 
 
-@app.command()
-def mutate(
-    out_dir: Annotated[Path, typer.Option("--out", help="where kill-matrix.json goes")] = Path("build/proof"),
-    number: project.LabNumber = None,
-) -> None:
-    """Break every documented fact in the running lab, and show that exactly its check goes red.
-
-    Exit code 1 when a check is not proven, a mutant survives, a line may go missing without anybody noticing
-    or arguing it, or a fault of the environment is taken for an answer.
-    """
-    root = project.root()
-    guide = project.guide(number)
-    environment = project.environment(guide, "lab")
-    say = partial(errors.print, style="dim", highlight=False, markup=False)
-    try:
-        proof = asyncio.run(prove(guide, environment, lab(number), say))
-    except DidNotLand as error:
-        errors.print(f"error: {error}", markup=False, highlight=False)
-        raise typer.Exit(ExitCode.INCONCLUSIVE) from None
-    (root / out_dir).mkdir(parents=True, exist_ok=True)
-    replace_file(root / out_dir / "kill-matrix.json", json.dumps(proof.document(), indent=1) + "\n")
-    wrong = complaints(proof, guide)
-    for line in wrong:
-        out.print(line, markup=False, highlight=False)
-    totals = proof.document()["totals"]
-    summary = (
-        f"{totals['proven']} of {totals['checks']} checks proven, "
-        f"{totals['killed']} of {totals['mutants']} mutants killed, {proof.seconds:.0f} s"
-    )
-    out.print(summary, style="bold green" if not wrong else "bold red", highlight=False)
-    raise typer.Exit(ExitCode.VERIFIED if not wrong else ExitCode.DRIFT)
+app.command()(mutate)
 
 
 app.command()(rehearse)

@@ -1,22 +1,24 @@
 """One server of the lab under test: its files as documented, its files as broken, and its checks."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from redis import RedisError
 
 from scaling_guide.lab import ca, files, lifecycle, passwords
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres, redis
+from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres, redis, sentinel
 from scaling_guide.model.environments import (
     Environment,
     HaproxyTarget,
-    LoadBalancer,
     NginxTarget,
     PgbouncerTarget,
     PostgresTarget,
@@ -32,6 +34,7 @@ from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import Selection, select
 
 ADMIN_SECONDS = 2.0
+_FAILURES = (ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
 
 
 class DidNotLand(Exception):
@@ -50,6 +53,10 @@ class Bench:
     environment: Environment
     target: Target
     lab: Lab
+    # around each look at the checks
+    looking: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    # how long a start or a reload may take, where that is less than the target's own patience
+    patience: float | None = None
     pristine: Mapping[str, str] = field(init=False)
     current: Mapping[str, str] = field(init=False)
     checks: tuple[Check, ...] = field(init=False)
@@ -79,32 +86,101 @@ class Bench:
         return passwords.filled(self.lab, texts)
 
     async def put(self, texts: Mapping[str, str]) -> None:
-        """Make the target run `texts`. Raises DidNotLand when it refuses them."""
+        """Make the target run `texts`. Raises DidNotLand when it refuses them; then it runs as documented."""
         if texts == self.current:
             return
-        async with self._undisturbed():
-            await self._put(texts)
+        try:
+            await self._run(texts)
+        except _FAILURES as error:
+            await self._back()
+            raise DidNotLand(str(error) or type(error).__name__) from None
+        except BaseException:
+            # interrupted half-way, so that nobody knows what runs
+            await self._back()
+            raise
 
-    def _undisturbed(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def tried(self, texts: Mapping[str, str], seconds: float) -> AsyncIterator[Exception | None]:
+        """The target as it is with `texts`, whatever comes of them within `seconds`.
+
+        Yields why it does not run them in good order, or None. A target that does not runs as documented once
+        the context ends.
+        """
+        failure = None
+        self.patience = seconds
+        try:
+            await self._run(texts)
+        except _FAILURES as error:
+            failure = error
+        except BaseException:
+            self.patience = None
+            await self._back()
+            raise
+        finally:
+            self.patience = None
+        try:
+            yield failure
+        finally:
+            if failure is not None:
+                await self._back()
+
+    async def restore(self) -> None:
+        """Put the documented files back and make the target run them."""
+        await self.put(self.pristine)
+
+    async def _run(self, texts: Mapping[str, str]) -> None:
+        self._write(texts)
+        before, self.current = self.current, texts
+        if await asyncio.to_thread(self._told, before):
+            await self.settled()
+            return
+        async with self.undisturbed():
+            await self.take_effect()
+
+    def _told(self, before: Mapping[str, str]) -> bool:
+        """Tell a target that runs `before` and reads no file again what differs. False where it cannot be."""
+        if isinstance(self.target, RedisTarget):
+            return redis.told(self.target, before, self.current)
+        return isinstance(self.target, SentinelTarget) and sentinel.told(self.target, before, self.current)
+
+    async def _back(self) -> None:
+        """With the documented files back: start a server that would not start, or have it read them."""
+        self._write(self.pristine)
+        self.current = self.pristine
+        async with self.undisturbed():
+            if lifecycle.status(self.lab.number).servers[self.target.id].state != "ready":
+                # one that runs and does not get ready holds its port
+                await self.order("stop")
+                await self.order("start")
+            await self.take_effect()
+
+    def _write(self, texts: Mapping[str, str]) -> None:
+        if isinstance(self.target, SentinelTarget):
+            texts = sentinel.with_learned(self.environment, self.target, texts)
+        files.write(self.directory, texts)
+
+    def undisturbed(self) -> AbstractAsyncContextManager[None]:
         """Keep the watchers of the target from acting while it is started, perhaps in vain."""
         if isinstance(self.target, RedisTarget) and self.target.role != redis.CACHE:
             return redis.without_failover(self.environment)
         return nullcontext()
 
-    async def _put(self, texts: Mapping[str, str]) -> None:
-        before = self.current
-        files.write(self.directory, texts)
-        try:
-            await self.take_effect()
-        except (ReloadRefused, TimeoutError, LabError, psycopg.Error) as error:
-            files.write(self.directory, before)
-            await self._mend()
-            raise DidNotLand(str(error)) from None
-        self.current = texts
+    def restarts(self, texts: Mapping[str, str]) -> bool:
+        """Whether the target reads at its start alone what differs in `texts` from what is documented.
 
-    async def restore(self) -> None:
-        """Put the documented files back and make the target run them."""
-        await self.put(self.pristine)
+        Where that is not known it is no, and the target says so itself when it is asked to reload.
+        """
+        before, after = map(_directives, (self.pristine, texts))
+        different = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        return bool(different & self._read_at_start)
+
+    @cached_property
+    def _read_at_start(self) -> frozenset[str]:
+        if isinstance(self.target, PostgresTarget):
+            return postgres.read_at_start(self.target)
+        if isinstance(self.target, PgbouncerTarget):
+            return pgbouncer.read_at_start(self.lab, self.target)
+        return redis.READ_AT_START if isinstance(self.target, RedisTarget) else frozenset()
 
     async def take_effect(self) -> None:
         """Reload, confirmed by the server's own word, or restart what cannot reload."""
@@ -121,20 +197,32 @@ class Bench:
         elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
             await self.order("kill")
             await self.order("start")
-        if isinstance(self.target, RedisTarget | SentinelTarget):
-            await redis.settled(self.environment, self.target)
+            await self.settled()
 
     async def _database(self, target: PostgresTarget) -> None:
         """Load the files, restart where a setting waits for that, and run the file of roles."""
-        restart = await postgres.reloaded(self.pid, target)
+        restart = await postgres.reloaded(self.pid, target, self._at_most(postgres.RELOAD_SECONDS))
         if restart:
             await self.order("restart")
         if target.upstream is None:
             sql = (self.directory / postgres.IDENTITIES).read_text()
             await asyncio.to_thread(postgres.execute, target, sql)
         if restart:
-            await postgres.followed(target, len(self.replicas))
-        await postgres.received(target)
+            await self.settled()
+        else:
+            await postgres.received(target)
+
+    async def settled(self) -> None:
+        """Return once a start of the target is over for those who see it. Raises TimeoutError."""
+        target = self.target
+        if isinstance(target, RedisTarget | SentinelTarget):
+            await redis.settled(self.environment, target, self._at_most(redis.SETTLE_SECONDS))
+        elif isinstance(target, PostgresTarget):
+            await postgres.followed(target, len(self.replicas), self._at_most(postgres.FOLLOW_SECONDS))
+            await postgres.received(target)
+
+    def _at_most(self, seconds: float) -> float:
+        return seconds if self.patience is None else min(seconds, self.patience)
 
     @property
     def replicas(self) -> tuple[PostgresTarget, ...]:
@@ -148,18 +236,19 @@ class Bench:
             and servers[other.id].state == "ready"
         )
 
-    async def _mend(self) -> None:
-        """With the earlier files back: start a server that would not start, or have it read them."""
-        if not isinstance(self.target, LoadBalancer):
-            if lifecycle.status(self.lab.number).servers[self.target.id].state != "ready":
-                # one that runs and does not get ready holds its port
-                await self.order("stop")
-                await self.order("start")
-            await self.take_effect()
-
     async def order(self, operation: str, target: str | None = None) -> None:
         """Have the lab's supervisor stop, kill, start or restart the target, or another."""
-        await asyncio.to_thread(lifecycle.command, operation, target or self.target.id, self.lab.number)
+        within = self.patience if operation in ("start", "restart") else None
+        name = target or self.target.id
+        ordered = asyncio.ensure_future(
+            asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within)
+        )
+        try:
+            await asyncio.shield(ordered)
+        except asyncio.CancelledError:
+            # the order stands, and what is done next must find it carried out
+            await asyncio.wait([ordered])
+            raise
 
     async def admin(self, *commands: str) -> str:
         """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""
@@ -175,7 +264,8 @@ class Bench:
 
     async def verify(self) -> dict[str, CheckResult]:
         """The target's checks, by fact id."""
-        run = await asyncio.to_thread(verify, self.environment, self.checks)
+        async with self.looking():
+            run = await asyncio.to_thread(verify, self.environment, self.checks)
         return {result.id: result for result in run.results}
 
     def certificate(self, issued: ca.Issued) -> None:
@@ -183,3 +273,11 @@ class Bench:
         assert isinstance(self.target, NginxTarget | HaproxyTarget)
         combined = isinstance(self.target, HaproxyTarget)
         files.place_certificate(Path(self.target.certificate), issued, combined)
+
+
+def _directives(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """The lines of all files by their first word."""
+    found: dict[str, list[str]] = {}
+    for line in "\n".join(texts.values()).splitlines():
+        found.setdefault(re.split(r"[\s=]", line.strip(), maxsplit=1)[0], []).append(line)
+    return found

@@ -26,8 +26,10 @@ from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
 
-Progress = Callable[[str], None]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+# most of them wait until the deadline
+AT_ONCE = 12
 
 _API = frozenset({Probe.SUPABASE, Probe.SUPABASE_ADVISORS})
 _SQL = frozenset(
@@ -106,23 +108,20 @@ REFUSALS: Mapping[str, Handler] = {
 }
 
 
-async def run_faults(
-    environment: Environment, checks: Sequence[Check], benches: Sequence[Bench], progress: Progress
-) -> list[Fault]:
-    """Every fault: the stand-ins' all at once, since they leave the lab alone, then each server killed."""
+async def stand_ins(environment: Environment, checks: Sequence[Check]) -> list[Fault]:
+    """Every fault that leaves the lab alone: somebody else, or nobody, in the place of each target."""
+    some = asyncio.Semaphore(AT_ONCE)
+
+    async def one(job: Awaitable[Fault]) -> Fault:
+        async with some:
+            return await job
+
     jobs = [
         _fault(name, target, broken, probes, environment, checks)
         for target in environment.targets.values()
         for name, broken, probes in _faults_of(target)
     ]
-    faults = [fault for fault in await asyncio.gather(*jobs) if fault.outcomes]
-    # a machine takes its files with it when it dies, and the lab's stand-in for one cannot
-    servers = [bench for bench in benches if not isinstance(bench.target, LinuxTarget)]
-    faults += [await _killed(bench) for bench in servers]
-    for fault in faults:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in fault.outcomes.items())
-        progress(f"{fault.target}: {fault.id}: {'honest' if fault.honest else 'DISHONEST'} ({told})")
-    return faults
+    return [fault for fault in await asyncio.gather(*map(one, jobs)) if fault.outcomes]
 
 
 Broken = Callable[[Target], AbstractAsyncContextManager[Target]]
@@ -155,14 +154,16 @@ def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
     return faults
 
 
-async def _killed(bench: Bench) -> Fault:
+async def killed(bench: Bench) -> Fault:
     """The real server killed: nothing may be known of it, not even by the files that it left."""
     begun = time.monotonic()
-    await bench.order("kill")
-    try:
-        results = await bench.verify()
-    finally:
-        await bench.order("start")
+    async with bench.undisturbed():
+        await bench.order("kill")
+        try:
+            results = await bench.verify()
+        finally:
+            await bench.order("start")
+            await bench.settled()
     # what a person attests is not asked of the server, and outlives it
     hit = [check.fact for check in bench.checks if check.fact.probe is not Probe.ATTESTED]
     outcomes = dict(Counter(str(results[fact.id].outcome) for fact in hit))

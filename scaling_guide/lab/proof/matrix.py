@@ -10,7 +10,7 @@ from scaling_guide.verify.check import CheckResult
 from scaling_guide.verify.outcome import Outcome
 
 SCHEMA = 1
-_QUIET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
+QUIET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class Kill:
 
     `landed` says that the breakage came about, `change` what it was and `reason` why it did not. `red` are
     the facts that failed, `upset` those that were neither green nor red. `only` holds when exactly the
-    expected checks went red; `restored` when they were green again afterwards.
+    expected checks went red; `restored` when they were green again afterwards. `together` counts the
+    configurations that it shared with others, see `design`; a mutant that stood alone shared none. `unsteady`
+    are the checks that were otherwise at a first look, and as they should be at a second.
     """
 
     id: str
@@ -33,6 +35,8 @@ class Kill:
     found: str = ""
     restored: bool = False
     seconds: float = 0.0
+    together: int = 0
+    unsteady: frozenset[str] = frozenset()
 
     @property
     def only(self) -> bool:
@@ -48,7 +52,7 @@ def judged(kill: Kill, results: Iterable[CheckResult]) -> Kill:
     """`kill` with what the checks said while the breakage was there."""
     rows = list(results)
     red = frozenset(row.id for row in rows if row.outcome is Outcome.FAIL)
-    upset = frozenset(row.id for row in rows if row.outcome not in {*_QUIET, Outcome.FAIL})
+    upset = frozenset(row.id for row in rows if row.outcome not in {*QUIET, Outcome.FAIL})
     found = next((row.message for row in rows if row.id in kill.expected and row.id in red), "")
     return replace(kill, red=red, upset=upset, found=found)
 
@@ -96,7 +100,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Proof:
-    """The whole proof run. `checks` are the names (fact@target) that had to be proven."""
+    """A proof run. `checks` are the names (fact@target) that had to be proven.
+
+    `each` says that every mutant and every line stood alone; `part` names the targets where not all were
+    asked about. `unsteady` are the names of checks that changed their mind between two looks at the same.
+    """
 
     checks: tuple[str, ...]
     kills: tuple[Kill, ...]
@@ -106,6 +114,9 @@ class Proof:
     finished: str
     seconds: float
     healthy: bool
+    each: bool = False
+    part: tuple[str, ...] = ()
+    unsteady: tuple[str, ...] = ()
 
     def kills_of(self, name: str) -> tuple[Kill, ...]:
         """The mutants that were to turn the check `fact@target` red."""
@@ -117,9 +128,12 @@ class Proof:
         return tuple(one for one in self.deletions if one.unnoticed and not one.arguments(guide))
 
     def overargued(self, guide: Guide) -> tuple[Unnoticed, ...]:
-        """What `data/unnoticed.yml` argues although a check notices it, or although there is no such line."""
+        """What `data/unnoticed.yml` argues although a check notices it, or although there is no such line.
+
+        A part of the proof knows nothing of that: the line may be another target's.
+        """
         used = [argument for one in self.deletions if one.unnoticed for argument in one.arguments(guide)]
-        return tuple(argument for argument in guide.unnoticed if argument not in used)
+        return () if self.part else tuple(each for each in guide.unnoticed if each not in used)
 
     @property
     def unproven(self) -> tuple[str, ...]:
@@ -139,6 +153,9 @@ class Proof:
             "started": self.started,
             "finished": self.finished,
             "seconds": round(self.seconds, 1),
+            "each": self.each,
+            "part": list(self.part),
+            "unsteady": list(self.unsteady),
             "checks": [
                 {"id": name, "mutants": [_kill_row(kill) for kill in self.kills_of(name)]}
                 for name in self.checks
@@ -162,6 +179,7 @@ def _kill_row(kill: Kill) -> dict[str, Any]:
         "only": kill.only,
         "restored": kill.restored,
         "seconds": round(kill.seconds, 3),
+        "together": kill.together,
         "change": kill.change,
         "found": kill.found,
         "reason": kill.reason,

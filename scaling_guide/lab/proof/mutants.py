@@ -2,13 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.proof.mutations import MUTATIONS, STOPS
 from scaling_guide.lab.proof.mutations.forms import without
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.mutants import wrong_values
@@ -19,17 +19,64 @@ Applied = Callable[[Bench], AbstractAsyncContextManager[str]]
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a mutant changes in the documented files: other values of facts, and lines that are left out.
+
+    A line is a file's name and a number. Changes of several mutants add up, unless they are to one value.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    lines: frozenset[tuple[str, int]] = frozenset()
+
+    def __add__(self, other: "Change") -> "Change":
+        return Change({**self.values, **other.values}, self.lines | other.lines)
+
+    def made(self, bench: Bench) -> dict[str, str]:
+        """The target's files with the change made."""
+        texts = bench.rendered(self.values) if self.values else bench.pristine
+        return {name: _without(text, name, self.lines) for name, text in texts.items()}
+
+
+def _without(text: str, name: str, lines: frozenset[tuple[str, int]]) -> str:
+    numbered = enumerate(text.splitlines(keepends=True), start=1)
+    return "".join(line for number, line in numbered if (name, number) not in lines)
+
+
+@dataclass(frozen=True)
 class Mutant:
     """One breakage of one target.
 
     `reddens` is the set of facts whose checks must go red, and no others. `applied` brings the breakage about
-    and yields what changed, in words; it raises DidNotLand when the breakage did not come about.
+    and yields what changed, in words; it raises DidNotLand when the breakage did not come about. Mutants that
+    are nothing but a `change` of files can share a configuration. One that `stops` a system takes away what
+    that system serves to others.
     """
 
     id: str
     target: str
     reddens: frozenset[str]
     applied: Applied
+    change: Change | None = None
+    stops: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Of a line that is left out, its text."""
+        return self.id.partition(" ")[2]
+
+
+def changing(change: Change) -> Applied:
+    """The target runs its files with the change made."""
+
+    @asynccontextmanager
+    async def applied(bench: Bench) -> AsyncIterator[str]:
+        texts = change.made(bench)
+        if texts == bench.pristine:
+            raise DidNotLand(f"no template of {bench.target.system} shows {', '.join(change.values)}")
+        await bench.put(texts)
+        yield changed(bench.pristine, texts)
+
+    return applied
 
 
 def value_mutants(bench: Bench) -> Iterator[Mutant]:
@@ -37,31 +84,35 @@ def value_mutants(bench: Bench) -> Iterator[Mutant]:
 
     Mutants of one fact are kept apart, so that the one after shows that the one before is gone.
     """
+    wrong = wrong_values_of(bench)
     checked = {check.fact.id for check in bench.checks}
-    rendered = rendered_facts(bench.guide.directory)
-    wrong = {
-        fact.id: wrong_values(fact.expectation(bench.environment.tier), fact.alternatives)
-        for fact in bench.guide.facts.values()
-        if fact.id in rendered and fact.id in checked
-    }
     for round_ in range(max(map(len, wrong.values()), default=0)):
         for name, values in wrong.items():
             if round_ < len(values):
                 yield _value_mutant(bench, bench.guide.facts[name], values[round_], checked)
 
 
-def _value_mutant(bench: Bench, fact: Fact, value: Any, checked: set[str]) -> Mutant:
-    @asynccontextmanager
-    async def applied(bench: Bench) -> Any:
-        texts = bench.rendered({fact.id: value})
-        if texts == bench.pristine:
-            raise DidNotLand(f"no template of {bench.target.system} shows {fact.id}")
-        await bench.put(texts)
-        yield changed(bench.pristine, texts)
+def wrong_values_of(bench: Bench) -> dict[str, tuple[Any, ...]]:
+    """The wrong values of each fact that is checked here and that a template shows, by the fact's id."""
+    checked = {check.fact.id for check in bench.checks}
+    rendered = rendered_facts(bench.guide.directory)
+    return {
+        fact.id: wrong_values(fact.expectation(bench.environment.tier), fact.alternatives)
+        for fact in bench.guide.facts.values()
+        if fact.id in rendered and fact.id in checked
+    }
 
+
+def _value_mutant(bench: Bench, fact: Fact, value: Any, checked: set[str]) -> Mutant:
     shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-    reddens = frozenset({fact.id, *fact.seen_by} & checked)
-    return Mutant(f"{fact.id} = {shown}", bench.target.id, reddens, applied)
+    change = Change({fact.id: value})
+    return Mutant(
+        f"{fact.id} = {shown}", bench.target.id, _seen(fact, checked), changing(change), change=change
+    )
+
+
+def _seen(fact: Fact, checked: set[str]) -> frozenset[str]:
+    return frozenset({fact.id, *fact.seen_by} & checked)
 
 
 def named_mutants(bench: Bench) -> Iterator[Mutant]:
@@ -76,29 +127,49 @@ def named_mutants(bench: Bench) -> Iterator[Mutant]:
         if left_out != name:
             applied = without(re.escape(left_out) + r"\b.*")
         if applied is not None:
-            yield Mutant(name, bench.target.id, frozenset(facts), applied)
+            stops = (name, bench.target.system) in STOPS
+            yield Mutant(name, bench.target.id, frozenset(facts), applied, stops=stops)
 
 
 def deletion_mutants(bench: Bench) -> Iterator[Mutant]:
-    """The target's files with each line of their own left out. Which checks notice is what is asked."""
+    """The target's files with each line of their own left out. Which checks notice is what is asked.
+
+    `reddens` has those from whose facts the line comes; a line may come from none.
+    """
+    shown = _shown(bench)
     for name, text in bench.pristine.items():
         if name.endswith(".sql"):
             # statements that were run once: without one of them nothing is undone
             continue
-        lines = text.splitlines(keepends=True)
-        for number, line in enumerate(lines):
+        for number, line in enumerate(text.splitlines(), start=1):
             if _stands_alone(line, bench.target.system):
-                texts = {**bench.pristine, name: "".join(lines[:number] + lines[number + 1 :])}
-                yield Mutant(f"{name}:{number + 1} {line.strip()}", bench.target.id, frozenset(), _put(texts))
+                place = (name, number)
+                change = Change(lines=frozenset({place}))
+                id_ = f"{name}:{number} {line.strip()}"
+                facts = frozenset(shown.get(place, ()))
+                yield Mutant(id_, bench.target.id, facts, changing(change), change=change)
 
 
-def _put(texts: Mapping[str, str]) -> Applied:
-    @asynccontextmanager
-    async def applied(bench: Bench) -> Any:
-        await bench.put(texts)
-        yield changed(bench.pristine, texts)
+def _shown(bench: Bench) -> dict[tuple[str, int], set[str]]:
+    """For each line, by file and number, the facts that go red with a value that the line shows."""
+    shown: dict[tuple[str, int], set[str]] = {}
+    checked = {check.fact.id for check in bench.checks}
+    for name, values in wrong_values_of(bench).items():
+        for value in values:
+            for place in _different(bench.pristine, bench.rendered({name: value})):
+                shown.setdefault(place, set()).update(_seen(bench.guide.facts[name], checked))
+    return shown
 
-    return applied
+
+def _different(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """The lines of `before` that are otherwise or not at all in `after`."""
+    for name, text in before.items():
+        if name in after and text != after[name]:
+            old, new = text.splitlines(), after[name].splitlines()
+            same = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+            for tag, begin, end, _, _ in same:
+                if tag != "equal":
+                    yield from ((name, number) for number in range(begin + 1, end + 1))
 
 
 def _stands_alone(line: str, system: System) -> bool:

@@ -1,170 +1,322 @@
-"""Run the proof against a running lab: in lanes that do not see each other, at the same time."""
+"""Run the proof against a running lab: in lanes that do not see each other, at the same time.
+
+A lane breaks one target after the other, and of each target first the values, then what is named, then the
+lines, and at last the server itself. Values and lines share configurations, see `design`; what is named, and
+whatever was not told apart, stands alone. With `each`, everything does.
+"""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
-from itertools import chain
-
-import psycopg
-from redis import RedisError
+from collections.abc import AsyncIterator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from scaling_guide.lab import waiting
-from scaling_guide.lab.layout import Lab, LabError
+from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.faults import run_faults
-from scaling_guide.lab.proof.matrix import Deletion, Kill, Proof, judged
+from scaling_guide.lab.proof.faults import killed, stand_ins
+from scaling_guide.lab.proof.gate import Gate
+from scaling_guide.lab.proof.looks import HURRY_SECONDS, Together, alone, left_out, takes_restart, whole
+from scaling_guide.lab.proof.matrix import QUIET, Deletion, Fault, Kill, Proof, judged
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
-from scaling_guide.lab.server import ReloadRefused
+from scaling_guide.lab.proof.progress import Progress
 from scaling_guide.lab.servers.redis import CACHE
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import AppTarget, Environment, LinuxTarget, Target
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.verify.check import Check
-from scaling_guide.verify.outcome import ExitCode, Outcome
-from scaling_guide.verify.run import now, verify
+from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.verify.run import Run, now, verify
 from scaling_guide.verify.selection import Selection, select
 
-Progress = Callable[[str], None]
+# for health checks to find everything up, and for pools to connect again
+GREEN_SECONDS = 20.0
 
-# targets of one lane see what is broken in each other, and are broken one after the other; through a load
-# balancer one sees the application, and what it has from the databases
-_PHASES = (
-    (
-        *((System.SUPABASE,), (System.MEMCACHED,), (System.LINUX,)),
-        *((System.POSTGRES, System.PGBOUNCER), (System.REDIS, System.SENTINEL)),
-    ),
-    ((System.NGINX,), (System.HAPROXY,)),
-)
-_SETTLE_SECONDS = 15.0
-_FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, TimeoutError, RedisError, psycopg.Error)
+# for the applications to notice that their database is back
+BACK_SECONDS = 6.0
+THREADS = 64
 
 
-async def prove(guide: Guide, environment: Environment, lab: Lab, progress: Progress) -> Proof:
-    """Break everything that is documented, and mend it again. The lab must be up and green.
+@dataclass
+class Course:
+    """What one target has been asked, and all that came of it."""
 
-    Raises DidNotLand where the lab is not healthy to begin with.
-    """
-    begun, started = time.monotonic(), now()
-    checks = select(guide, environment, Selection())
-    _demand_health(environment, checks)
-    phases = [
-        [[Bench(guide, environment, target, lab) for target in lane] for lane in _lanes(environment, systems)]
-        for systems in _PHASES
-    ]
-    apps = [Bench(guide, environment, target, lab) for target in environment.apps]
-    every = (*chain.from_iterable(chain.from_iterable(phases)), *apps)
-    kills: list[Kill] = []
-    deletions: list[Deletion] = []
-    try:
-        for lanes in phases:
-            await _settled(environment, list(chain.from_iterable(lanes)))
-            for killed, deleted in await asyncio.gather(*(_lane(benches, progress) for benches in lanes)):
-                kills += killed
-                deletions += deleted
-        await _settled(environment, apps)
-        for bench in apps:
-            # one after the other: the load balancers need the rest
-            kills += [kill async for kill in _kills(bench, progress)]
-    finally:
-        for bench in every:
-            await bench.restore()
-    faults = await run_faults(environment, checks, every, progress)
-    healthy = verify(environment, checks).exit_code == ExitCode.VERIFIED
-    names = tuple(check.name for check in checks)
-    seconds = time.monotonic() - begun
-    return Proof(names, tuple(kills), tuple(deletions), tuple(faults), started, now(), seconds, healthy)
+    bench: Bench
+    each: bool
+    progress: Progress
+    kills: list[Kill] = field(default_factory=list)
+    deletions: list[Deletion] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    unsteady: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.values = tuple(value_mutants(self.bench))
+        self.named = tuple(named_mutants(self.bench))
+        self.lines: tuple[Mutant, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many mutants and lines there are."""
+        return len(self.values) + len(self.named) + len(self.lines)
+
+    async def run(self, gate: Gate) -> None:
+        """Break everything that is documented of the target, and mend it again."""
+        begun = time.monotonic()
+        shared = [] if self.each else await self._values()
+        told = {kill.id for kill in shared}
+        left = [mutant for mutant in (*self.values, *self.named) if mutant.id not in told]
+        async for kill in _mended(self.bench, shared, self._alone(left, gate)):
+            self.kills.append(kill)
+        async for deletion in self._deletions():
+            self.deletions.append(deletion)
+            if deletion.unnoticed and not deletion.arguments(self.bench.guide):
+                self.progress.say(f"{self.bench.target.id}: nobody notices when `{deletion.text}` is gone")
+        await self.bench.restore()
+        # a machine takes its files with it when it dies, and the lab's stand-in for one cannot
+        if not isinstance(self.bench.target, LinuxTarget):
+            self.faults.append(await whole(killed(self.bench)))
+        self.progress.target(self.bench.target.id, self.kills, self.deletions, time.monotonic() - begun)
+
+    async def _values(self) -> list[Kill]:
+        """The mutants of values that can be told apart in common configurations."""
+        together = Together(self.bench)
+        await together.see(self.values)
+        self._note(together.unsteady)
+        told = [together.kill(mutant) for mutant in self.values]
+        kills = [kill for kill in told if kill is not None]
+        for kill in kills:
+            self.progress.kill(kill)
+        return kills
+
+    async def _alone(self, mutants: Iterable[Mutant], gate: Gate) -> AsyncIterator[Kill]:
+        for mutant in mutants:
+            async with gate.alone() if mutant.stops else nullcontext():
+                kill = await whole(alone(self.bench, mutant))
+                if mutant.stops:
+                    await self.bench.restore()
+            self._note(kill.unsteady)
+            self.progress.kill(kill)
+            yield kill
+
+    async def _deletions(self) -> AsyncIterator[Deletion]:
+        """Every line, those that come from a fact or are argued in common configurations first.
+
+        Who may log in stands in files of its own, and without the checker's line there nothing can be seen.
+        """
+        left = self.lines
+        if not self.each:
+            likely = [line for line in self.lines if self._is_likely(line)]
+            together = Together(self.bench, HURRY_SECONDS)
+            await together.see(likely)
+            self._note(together.unsteady)
+            told = {line.id: together.deletion(line) for line in likely}
+            for deletion in told.values():
+                if deletion is not None:
+                    self.progress.step()
+                    yield deletion
+            left = tuple(line for line in self.lines if told.get(line.id) is None)
+        for line in left:
+            yield await whole(left_out(self.bench, line))
+            self.progress.step()
+
+    def _note(self, unsteady: Iterable[str]) -> None:
+        for check in sorted(unsteady):
+            self.unsteady.add(f"{check}@{self.bench.target.id}")
+            self.progress.say(f"{self.bench.target.id}: {check} was otherwise when it was looked at again")
+
+    def _is_likely(self, line: Mutant) -> bool:
+        """Whether it is known beforehand who notices that the line is gone, or that nobody does.
+
+        Not of a line that is read at the start alone: a server that does not start tells nothing of others.
+        """
+        target = self.bench.target
+        main = getattr(target, "config", None)
+        if (main and not line.id.startswith(f"{Path(main).name}:")) or takes_restart(self.bench, line):
+            return False
+        arguments = (each for each in self.bench.guide.unnoticed if each.system == target.system)
+        return bool(line.reddens) or any(line.shown.startswith(each.line) for each in arguments)
 
 
-def _demand_health(environment: Environment, checks: Sequence[Check]) -> None:
-    run = verify(environment, checks)
-    if run.exit_code != ExitCode.VERIFIED:
-        bad = [
-            f"{row.id}@{row.target} {row.outcome}" for row in run.results if row.outcome is not Outcome.PASS
-        ]
-        raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
-
-
-async def _settled(environment: Environment, benches: Sequence[Bench]) -> None:
-    """Return when these are green, or have had the time to be."""
-    checks = [check for bench in benches for check in bench.checks]
-
-    async def lack() -> str | None:
-        run = await asyncio.to_thread(verify, environment, checks)
-        return None if run.exit_code == ExitCode.VERIFIED else "not green"
-
-    with contextlib.suppress(TimeoutError):
-        await waiting.until(lack, _SETTLE_SECONDS)
-
-
-def _lanes(environment: Environment, phase: Sequence[Sequence[System]]) -> list[list[Target]]:
-    lanes = [[target for system in systems for target in environment.of(system)] for systems in phase]
-    # a cache stands alone, whatever else its system is used for
-    caches = [target for lane in lanes for target in lane if target.role == CACHE]
-    shared = [[target for target in lane if target not in caches] for lane in lanes]
-    return [*([target] for target in caches), *shared]
-
-
-async def _lane(benches: Sequence[Bench], progress: Progress) -> tuple[list[Kill], list[Deletion]]:
-    kills: list[Kill] = []
-    deletions: list[Deletion] = []
-    for bench in benches:
-        kills += [kill async for kill in _kills(bench, progress)]
-        deletions += [deletion async for deletion in _deletions(bench, progress)]
-        await bench.restore()
-    return kills, deletions
-
-
-async def _kills(bench: Bench, progress: Progress) -> AsyncIterator[Kill]:
-    """Every mutant of the target, each with the proof that it was gone when the next one was there."""
-    waiting: list[Kill] = []
-    for mutant in (*value_mutants(bench), *named_mutants(bench)):
-        kill, red = await _kill(bench, mutant)
-        for earlier in [*waiting]:
+async def _mended(bench: Bench, before: Iterable[Kill], kills: AsyncIterator[Kill]) -> AsyncIterator[Kill]:
+    """All kills, each with the proof that it was gone when one of `kills` was there later, or at the end."""
+    waiting_for = [*before]
+    async for kill in kills:
+        for earlier in [*waiting_for] if kill.landed else []:
             # gone when none of its checks is red that this mutant does not redden itself
-            if not earlier.expected & mutant.reddens:
-                waiting.remove(earlier)
-                yield replace(earlier, restored=not earlier.expected & red)
-        waiting.append(kill)
-        progress(_line(kill))
+            if not earlier.expected & kill.expected:
+                waiting_for.remove(earlier)
+                yield replace(earlier, restored=not earlier.expected & kill.red)
+        waiting_for.append(kill)
     await bench.restore()
     final = judged(Kill("", bench.target.id, frozenset(), True), (await bench.verify()).values())
-    for kill in waiting:
+    for kill in waiting_for:
         yield replace(kill, restored=not kill.expected & final.red)
 
 
-async def _kill(bench: Bench, mutant: Mutant) -> tuple[Kill, frozenset[str]]:
-    begun = time.monotonic()
-    kill = Kill(mutant.id, mutant.target, mutant.reddens, landed=False)
+async def prove(
+    guide: Guide,
+    environment: Environment,
+    lab: Lab,
+    progress: Progress,
+    each: bool = False,
+    targets: frozenset[str] = frozenset(),
+) -> Proof:
+    """Break everything that is documented, and mend it again. When cancelled it ends the step in hand first.
+
+    The lab must be up and green. `targets` is the part that is asked about, all where it is empty. Raises
+    DidNotLand where the lab is not healthy to begin with.
+    """
+    begun, started = time.monotonic(), now()
+    checks = select(guide, environment, Selection(targets=targets))
+    _demand_health(await asyncio.to_thread(verify, environment, checks))
+    chosen = [target for target in environment.targets.values() if not targets or target.id in targets]
+    courses = {target.id: Course(Bench(guide, environment, target, lab), each, progress) for target in chosen}
+    for course in courses.values() if each else _unlike(courses.values()):
+        course.lines = tuple(deletion_mutants(course.bench))
+    progress.begin(sum(course.steps for course in courses.values()))
+    # lanes wait in threads, and so does every stand-in
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     try:
-        async with mutant.applied(bench) as change:
-            kill = judged(replace(kill, landed=True, change=change), (await bench.verify()).values())
-    except _FAILURES as error:
-        kill = replace(kill, landed=False, reason=f"{type(error).__name__}: {error}")
-    return replace(kill, seconds=time.monotonic() - begun), kill.red
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(stand_ins(environment, checks))
+            await _lanes(environment, courses)
+    except ExceptionGroup as errors:
+        raise _first(errors) from None
+    finally:
+        benches = [course.bench for course in courses.values()]
+        await asyncio.gather(*(bench.restore() for bench in benches), return_exceptions=True)
+    faults = looking.result()
+    faults += [fault for course in courses.values() for fault in course.faults]
+    for fault in faults:
+        if not fault.honest:
+            progress.say(f"{fault.target}: {fault.id}: DISHONEST {fault.outcomes}")
+    return Proof(
+        checks=tuple(check.name for check in checks),
+        kills=tuple(kill for course in courses.values() for kill in course.kills),
+        deletions=tuple(deletion for course in courses.values() for deletion in course.deletions),
+        faults=tuple(faults),
+        started=started,
+        finished=now(),
+        seconds=time.monotonic() - begun,
+        healthy=await _green(environment, checks),
+        each=each,
+        part=tuple(target.id for target in chosen) if targets else (),
+        unsteady=tuple(sorted(name for course in courses.values() for name in course.unsteady)),
+    )
 
 
-async def _deletions(bench: Bench, progress: Progress) -> AsyncIterator[Deletion]:
-    for mutant in deletion_mutants(bench):
-        place, _, text = mutant.id.partition(" ")
-        file, _, line = place.rpartition(":")
-        refused, noticed = False, frozenset[str]()
-        try:
-            async with mutant.applied(bench):
-                kill = judged(Kill("", bench.target.id, frozenset(), True), (await bench.verify()).values())
-                noticed = kill.red | kill.upset
-        except _FAILURES:
-            refused = True
-        deletion = Deletion(
-            bench.target.id, bench.target.system, file, int(line), text, refused, tuple(sorted(noticed))
+def _demand_health(run: Run) -> None:
+    if run.exit_code != ExitCode.VERIFIED:
+        bad = [f"{row.id}@{row.target} {row.outcome}" for row in run.results if row.outcome not in QUIET]
+        raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
+
+
+async def _green(environment: Environment, checks: Sequence[Check]) -> bool:
+    """Whether the checks are green now, or in a moment."""
+
+    async def lack() -> str | None:
+        run = await asyncio.to_thread(verify, environment, checks)
+        return None if run.exit_code == ExitCode.VERIFIED else "not all checks are green"
+
+    try:
+        await waiting.until(lack, GREEN_SECONDS)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _unlike(courses: Iterable[Course]) -> list[Course]:
+    """One of each kind: targets of one system and role run the same lines before the same checks."""
+    kinds: dict[tuple[str, str | None], Course] = {}
+    for course in courses:
+        kinds.setdefault((course.bench.target.system, course.bench.target.role), course)
+    return list(kinds.values())
+
+
+async def _lanes(environment: Environment, courses: dict[str, Course]) -> None:
+    """Run all courses, each as early as nobody is in its way, those that take longest first."""
+    gate = Gate(partial(_answered, environment))
+    pooled, cached = asyncio.Event(), asyncio.Event()
+
+    def of(*systems: System) -> list[Course]:
+        return [courses[target.id] for target in environment.of(*systems) if target.id in courses]
+
+    async def one_after_the_other(lane: Iterable[Course]) -> None:
+        for course in lane:
+            await course.run(gate)
+
+    async def side_by_side(lane: Iterable[Course]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for course in lane:
+                group.create_task(course.run(gate))
+
+    async def databases() -> None:
+        """First what the applications read from, so that the load balancers need not wait for the rest."""
+        lane = [*of(System.POSTGRES), *of(System.PGBOUNCER)]
+        read = [course for course in lane if _is_read(course.bench.target)]
+        if read:
+            async with gate.alone():
+                await one_after_the_other(read)
+        pooled.set()
+        await one_after_the_other(course for course in lane if course not in read)
+
+    async def caching() -> None:
+        await side_by_side(caches)
+        cached.set()
+
+    async def served() -> None:
+        """The load balancers need every application, and a cache is judged by how they use it."""
+        await pooled.wait()
+        await side_by_side(of(System.NGINX, System.HAPROXY))
+        await cached.wait()
+        await side_by_side(of(System.APP))
+
+    caches = [course for course in of(System.REDIS) if course.bench.target.role == CACHE]
+    sessions = [course for course in of(System.REDIS, System.SENTINEL) if course not in caches]
+    for course in of(System.NGINX, System.HAPROXY, System.APP):
+        course.bench.looking = gate.shared
+    async with asyncio.TaskGroup() as group:
+        group.create_task(databases())
+        group.create_task(served())
+        group.create_task(caching())
+        group.create_task(one_after_the_other(sessions))
+        group.create_task(side_by_side(of(System.SUPABASE, System.MEMCACHED, System.LINUX)))
+
+
+async def _answered(environment: Environment) -> None:
+    """Wait a moment for the applications to answer what they read from their database."""
+
+    async def lack() -> str | None:
+        answers = await asyncio.gather(
+            *(asyncio.to_thread(_status, target, environment.api) for target in environment.apps)
         )
-        if deletion.unnoticed:
-            progress(f"{bench.target.id}: nobody notices when `{text}` is gone")
-        yield deletion
+        return None if set(answers) == {HTTPStatus.OK} else f"they answered {answers}"
+
+    with suppress(TimeoutError):
+        await waiting.until(lack, BACK_SECONDS)
 
 
-def _line(kill: Kill) -> str:
-    state = "killed" if kill.only else "NOT LANDED" if not kill.landed else "NOT EXACTLY"
-    detail = kill.reason or ", ".join(sorted(kill.red | kill.upset)) or "nothing went red"
-    return f"{kill.target}: {kill.id}: {state} ({detail if not kill.only else f'{kill.seconds:.2f} s'})"
+def _status(target: AppTarget, path: str) -> int:
+    connection = HTTPConnection(target.address, target.http, timeout=1)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _is_read(target: Target) -> bool:
+    return target.system is System.PGBOUNCER or getattr(target, "upstream", None) is not None
+
+
+def _first(errors: ExceptionGroup) -> Exception:
+    """The first error of a group, and of the groups in it."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error

@@ -107,6 +107,13 @@ def settings(lab: Lab, target: PgbouncerTarget) -> dict[str, tuple[str, str | No
         return {row[0]: (row[1], row[2]) for row in connection.execute(b"SHOW CONFIG").fetchall()}
 
 
+def read_at_start(lab: Lab, target: PgbouncerTarget) -> frozenset[str]:
+    """What takes effect by a restart alone. Raises psycopg.Error."""
+    with console(lab, target) as connection:
+        rows = connection.execute(b"SHOW CONFIG").fetchall()
+    return frozenset({"LimitNOFILE", *(name for name, *_, changeable in rows if changeable == "no")})
+
+
 def queue(lab: Lab, target: PgbouncerTarget) -> tuple[int, float]:
     """How many clients wait for a connection, and how long the first of them has. Raises psycopg.Error."""
     with console(lab, target) as connection:

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from signal import SIGHUP, SIGINT
 
@@ -26,6 +28,10 @@ RELOAD_SECONDS = 5.0
 FOLLOW_SECONDS = 15.0
 START_SECONDS = 15.0
 RECEIVE_SECONDS = 3.0
+# between the address and the socket of a server that starts
+OPEN_SECONDS = 0.5
+# for the files that let the superuser in again to be read
+LOCKED_SECONDS = 1.0
 PREPARE_SECONDS = 60.0
 
 # nothing of the caller's environment may point a client elsewhere
@@ -55,6 +61,7 @@ def server(
             _clone(target, upstream, user)
 
     async def ready(pid: int) -> str | None:
+        await _opened(target)
         return await asyncio.to_thread(_missing, target)
 
     async def reload(pid: int) -> None:
@@ -193,6 +200,15 @@ def ask(target: PostgresTarget, sql: str, database: str | None = None) -> list[t
         return connection.execute(sql.encode()).fetchall()
 
 
+async def _opened(target: PostgresTarget) -> None:
+    """Raise LabError where a server that listens at its address did not open its socket beside it."""
+    socket = Path(target.sockets) / f".s.PGSQL.{target.port}"
+    if not socket.exists():
+        await asyncio.sleep(OPEN_SECONDS)
+    if not socket.exists():
+        raise LabError(f"{target.id}: there is no {socket}", target.id)
+
+
 def _missing(target: PostgresTarget) -> str | None:
     """What is not yet as it must be: the server behind the socket is ours, and a replica follows."""
     try:
@@ -228,30 +244,45 @@ select 'pg_hba.conf line ' || line_number || ': ' || error from pg_hba_file_rule
 """
 
 
-async def reloaded(pid: int, target: PostgresTarget) -> frozenset[str]:
+_LOCKED_OUT = re.compile("no pg_hba.conf entry|authentication failed")
+
+
+async def reloaded(pid: int, target: PostgresTarget, seconds: float = RELOAD_SECONDS) -> frozenset[str]:
     """Send HUP, and return the settings that wait for a restart once all others are in force.
 
-    Raises ReloadRefused where a file has an error, which PostgreSQL only writes to its log, or TimeoutError.
+    Raises ReloadRefused where a file has an error, which PostgreSQL only writes to its log, or keeps the
+    superuser out, and TimeoutError.
     """
     # who was locked out by a file before can look again once it is mended
     before = None
     with contextlib.suppress(psycopg.Error):
         before = await asyncio.to_thread(_loaded, target)
 
+    began = time.monotonic()
+
     async def missing() -> str | None:
         try:
             problems = await asyncio.to_thread(ask, target, _PROBLEMS)
             loaded = await asyncio.to_thread(_loaded, target)
         except psycopg.Error as error:
-            return f"it did not answer ({str(error).strip().splitlines()[-1]})"
+            said = str(error).strip().splitlines()[-1]
+            if _LOCKED_OUT.search(said) and time.monotonic() - began > LOCKED_SECONDS:
+                raise ReloadRefused(said) from None
+            return f"it did not answer ({said})"
         if problems:
             raise ReloadRefused(str(problems[0][0]))
         return None if loaded != before else "it had not read its files"
 
     os.kill(pid, SIGHUP)
-    await waiting.until(missing, RELOAD_SECONDS)
+    await waiting.until(missing, seconds)
     pending = await asyncio.to_thread(ask, target, "select name from pg_settings where pending_restart")
     return frozenset(name for (name,) in pending)
+
+
+def read_at_start(target: PostgresTarget) -> frozenset[str]:
+    """The settings that take effect by a restart alone. Raises psycopg.Error."""
+    rows = ask(target, "select name from pg_settings where context = 'postmaster'")
+    return frozenset(name for (name,) in rows)
 
 
 def _loaded(target: PostgresTarget) -> str:
@@ -279,7 +310,7 @@ and coalesce(slot_name, '') = current_setting('primary_slot_name')
 """
 
 
-async def followed(target: PostgresTarget, replicas: int) -> None:
+async def followed(target: PostgresTarget, replicas: int, seconds: float = FOLLOW_SECONDS) -> None:
     """Return once that many replicas stream from the primary again. Raises TimeoutError."""
 
     async def missing() -> str | None:
@@ -289,7 +320,7 @@ async def followed(target: PostgresTarget, replicas: int) -> None:
             return f"it did not answer ({str(error).strip().splitlines()[-1]})"
         return None if found >= replicas else f"{found} of {replicas} replicas streamed"
 
-    await waiting.until(missing, FOLLOW_SECONDS)
+    await waiting.until(missing, seconds)
 
 
 def streaming(target: PostgresTarget) -> int:

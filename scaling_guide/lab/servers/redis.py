@@ -1,16 +1,18 @@
-"""Redis: a cache, a store of sessions and its replica. Changed files take effect by a restart."""
+"""Redis: a cache, a store of sessions and its replica. What a running one cannot be told takes a restart."""
 
 import asyncio
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from scaling_guide.lab import files, passwords, processes, waiting
@@ -29,6 +31,10 @@ SETTLE_SECONDS = 20.0
 LONG_MILLISECONDS = 600_000
 WARM_SECONDS = 0.1
 CACHE = "cache"
+# what CONFIG SET refuses
+READ_AT_START = frozenset(
+    {"aclfile", "daemonize", "dir", "include", "io-threads", "port", "replicaof", "tcp-backlog"}
+)
 
 Target = RedisTarget | SentinelTarget
 
@@ -125,20 +131,91 @@ def operator(target: Target) -> redis.Redis:
 async def without_failover(environment: Environment) -> AsyncIterator[None]:
     """Sentinels that wait for long, while servers are down for longer than in real life they may be."""
     sentinels = [each for each in environment.of(System.SENTINEL) if isinstance(each, SentinelTarget)]
-    before = {each.id: _patience(each, LONG_MILLISECONDS) for each in sentinels}
+    before = {each.id: patience(each, LONG_MILLISECONDS) for each in sentinels}
     try:
         yield
     finally:
         for each in sentinels:
-            _patience(each, before[each.id])
+            patience(each, before[each.id])
 
 
-def _patience(target: SentinelTarget, milliseconds: int) -> int:
+def patience(target: SentinelTarget, milliseconds: int) -> int:
     """Set how long this Sentinel waits until a node counts as down. Returns how long it was until now."""
     with operator(target) as connection:
         before: int = connection.sentinel_master(target.service)["down-after-milliseconds"]
         connection.sentinel_set(target.service, "down-after-milliseconds", milliseconds)
     return before
+
+
+def told(target: RedisTarget, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Make the server that runs `before` run `after`, which its files hold already. False where it cannot be.
+
+    That is CONFIG SET for every directive that changed, to its default where it is gone, and ACL SETUSER for
+    every user; counters begin anew, as after a restart.
+    """
+    config, users = Path(target.config).name, Path(target.acl_file).name
+    old, new = _directives(before[config]), _directives(after[config])
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    wanted = {**_defaults(target.binary), **new} if changed else new
+    if changed & READ_AT_START or not changed <= wanted.keys():
+        return False
+    try:
+        with operator(target) as connection:
+            for name in changed:
+                connection.config_set(name, wanted[name])
+            tell_users(connection, users_in(before[users]), users_in(after[users]))
+            connection.config_resetstat()
+    except redis.ResponseError:
+        # it says no more than a start would, and a start says it for good
+        return False
+    return True
+
+
+def users_in(text: str) -> Mapping[str, tuple[str, ...]]:
+    """The rules of each user in a file of users."""
+    lines = (line.split() for line in text.splitlines() if line.startswith("user "))
+    return {name: tuple(rules) for _, name, *rules in lines}
+
+
+def tell_users(
+    connection: redis.Redis, old: Mapping[str, tuple[str, ...]], new: Mapping[str, tuple[str, ...]]
+) -> None:
+    """One by one: ACL LOAD would end the connections of all of them."""
+    for name in old.keys() - new.keys() - {"default"}:
+        connection.execute_command("ACL", "DELUSER", name)  # type: ignore[no-untyped-call]
+    # the user that everybody is at first cannot be deleted, and may do everything when nothing is said
+    for name, rules in {"default": _ANYTHING, **new}.items():
+        if old.get(name, _ANYTHING) != rules:
+            connection.execute_command("ACL", "SETUSER", name, "reset", *rules)  # type: ignore[no-untyped-call]
+
+
+_ANYTHING = ("on", "nopass", "~*", "&*", "+@all")
+
+
+@cache
+def _defaults(binary: str) -> Mapping[str, str]:
+    """What a server does whose file is empty, by names of directives."""
+    with TemporaryDirectory(prefix="sg-") as directory:
+        path = f"{directory}/s"
+        argv = (binary, "--port", "0", "--unixsocket", path, "--dir", directory)
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                return _asked(path)
+            finally:
+                process.terminate()
+
+
+def _asked(path: str) -> Mapping[str, str]:
+    """The settings of a server behind a Unix socket. Raises RedisError when it does not get ready."""
+    retry = Retry(ConstantBackoff(0.01), int(ANSWER_SECONDS / 0.01))
+    with redis.Redis(unix_socket_path=path, decode_responses=True, protocol=2, retry=retry) as connection:
+        found: dict[str, str] = connection.config_get("*")
+    return found
+
+
+def _directives(text: str) -> dict[str, str]:
+    lines = (line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: " ".join(value) for name, *value in lines}
 
 
 async def settled(environment: Environment, target: Target, seconds: float = SETTLE_SECONDS) -> None:

@@ -1,6 +1,8 @@
 """Sentinel: three that watch over the sessions. Each rewrites its own file with what it learns."""
 
 import secrets
+from collections.abc import Mapping
+from pathlib import Path
 
 import redis
 
@@ -9,6 +11,7 @@ from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.lab.servers.redis import missing, operator, started_with_secrets
 from scaling_guide.model.environments import Environment, SentinelTarget
+from scaling_guide.model.record import System
 
 
 def server(
@@ -52,3 +55,62 @@ def unaware(target: SentinelTarget, peers: int) -> str | None:
     if master["num-other-sentinels"] < peers:
         return f"it knows {master['num-other-sentinels']} of its {peers} peers"
     return None
+
+
+_SET = ("down-after-milliseconds", "failover-timeout", "parallel-syncs")
+
+
+def told(target: SentinelTarget, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Make a Sentinel that runs `before` run `after` by SENTINEL SET. False where that takes a restart."""
+    name = Path(target.config).name
+    old, new = _options(target, before), _options(target, after)
+    rest = [{**texts, name: _without_options(target, texts[name])} for texts in (before, after)]
+    if rest[0] != rest[1] or old.keys() != new.keys():
+        return False
+    with operator(target) as connection:
+        for option, value in new.items():
+            if old[option] != value:
+                connection.sentinel_set(target.service, option, value)
+    return True
+
+
+def _options(target: SentinelTarget, texts: Mapping[str, str]) -> dict[str, str]:
+    """What SENTINEL SET can change, by its name there."""
+    found = {}
+    for line in texts[Path(target.config).name].splitlines():
+        match line.split():
+            case ["sentinel", option, target.service, value] if option in _SET:
+                found[option] = value
+            case ["sentinel", "monitor", target.service, _, _, quorum]:
+                found["quorum"] = quorum
+    return found
+
+
+def _without_options(target: SentinelTarget, text: str) -> list[str]:
+    """The lines with the values left out that SENTINEL SET can change."""
+    ends = tuple(f"sentinel {option} {target.service} " for option in (*_SET, "monitor"))
+    return [line.rpartition(" ")[0] if line.startswith(ends) else line for line in text.splitlines()]
+
+
+# what a Sentinel wrote into its own file, and what the file of a new one lacks
+_LEARNED = ("sentinel known-", "sentinel current-epoch", "sentinel config-epoch", "sentinel leader-epoch")
+_REPLICA = "sentinel known-replica"
+
+
+def with_learned(
+    environment: Environment, target: SentinelTarget, texts: Mapping[str, str]
+) -> dict[str, str]:
+    """The texts, with what this Sentinel has learned and noted in its file since it was made.
+
+    Whoever edits the file of a Sentinel leaves those lines alone; it would look for its peers anew. A replica
+    that the environment does not have is left out: that was another, by a name that it should not have used.
+    """
+    path = Path(target.config)
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    nodes = {each.address for each in environment.of(System.REDIS)}
+    learned = [
+        line
+        for line in lines
+        if line.startswith(_LEARNED) and not (line.startswith(_REPLICA) and line.split()[3] not in nodes)
+    ]
+    return {**texts, path.name: texts[path.name] + "".join(learned)}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from scaling_guide.lab.proof import faults
-from scaling_guide.lab.proof.faults import LIARS, run_faults
+from scaling_guide.lab.proof.faults import LIARS, stand_ins
 from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import Environment, Target
 from scaling_guide.model.load import load
@@ -35,10 +35,7 @@ def _trusting(target: Target) -> Target:
 
 
 def run(environment: Environment, chosen: tuple[Check, ...]) -> list[Fault]:
-    told: list[str] = []
-    found = asyncio.run(run_faults(environment, chosen, (), told.append))
-    assert len(told) == len(found)
-    return found
+    return asyncio.run(stand_ins(environment, chosen))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from scaling_guide.lab.proof.mutations import (
     supabase,
 )
 from scaling_guide.lab.proof.mutations.forms import Table
+from scaling_guide.model.record import System
 
 MUTATIONS: Table = {
     **load_balancers.MUTATIONS,
@@ -18,3 +19,6 @@ MUTATIONS: Table = {
     **databases.MUTATIONS,
     **caches.MUTATIONS,
 }
+
+STOPS = frozenset({("replica-stopped", System.POSTGRES)})
+"""Those that take away, for others too, what the load balancers and the applications are asked for."""

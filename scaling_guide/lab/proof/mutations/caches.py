@@ -1,5 +1,6 @@
 """How caches and stores of sessions break in real life."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from pymemcache import Client
 from scaling_guide.lab import files, waiting
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited_by_hand
-from scaling_guide.lab.servers.redis import CACHE, operator, settled
+from scaling_guide.lab.servers.redis import CACHE, operator, patience, settled, tell_users, users_in
 from scaling_guide.model.environments import MemcachedTarget, RedisTarget, SentinelTarget
 from scaling_guide.model.record import System
 
@@ -176,18 +177,20 @@ async def _until(look: Callable[[], int]) -> int:
 # ------------------------------------------------------------------------------------------------- users
 
 
-def acl(*rule: str) -> Applied:
+def acl(name: str, *rules: str) -> Applied:
     """A user changed while the server runs; afterwards the users of the file again."""
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
+        assert isinstance(bench.target, RedisTarget | SentinelTarget)
+        users = users_in(bench.pristine[Path(bench.target.acl_file).name])
         with _node(bench) as node:
-            _ordered(node, "ACL", "SETUSER", *rule)
+            _ordered(node, "ACL", "SETUSER", name, *rules)
             try:
-                yield f"ACL SETUSER {' '.join(rule)}"
+                yield f"ACL SETUSER {name} {' '.join(rules)}"
             finally:
-                _ordered(node, "ACL", "LOAD")
+                tell_users(node, {**users, name: rules}, users)
 
     return applied
 
@@ -282,13 +285,25 @@ async def hit_ratio_collapsed(bench: Bench) -> AsyncIterator[str]:
         yield "lookups for the keys of another generation"
 
 
+def _dumped(node: redis.Redis) -> Any:
+    """A large value in the form that RESTORE takes."""
+    name = "cache:v1:value:mutant"
+    node.set(name, FILLER, ex=60)
+    try:
+        return node.dump(name)
+    finally:
+        node.delete(name)
+
+
 @asynccontextmanager
 async def memory_short(bench: Bench) -> AsyncIterator[str]:
     """The memory is small for what is written. A cache evicts at each write, sessions are nearly full."""
     await bench.restore()
 
     def write(node: redis.Redis, turn: int) -> None:
-        node.set(f"cache:v1:value:mutant{turn}", FILLER, ex=3000 + turn * 7 % 900)
+        # as what nobody has ever asked for, so that it is pushed out before what is in use
+        name, seconds = f"cache:v1:value:mutant{turn}", 3000 + turn * 7 % 900
+        node.restore(name, seconds * 1000, filler, frequency=0)
 
     with _node(bench) as node:
         used = node.info("memory")["used_memory"]
@@ -296,6 +311,7 @@ async def memory_short(bench: Bench) -> AsyncIterator[str]:
         room = used + 3_000_000 if is_cache else used * 102 // 100
         with _set(node, maxmemory_clients=0, maxmemory=room):
             if is_cache:
+                filler = _dumped(node)
                 with _meanwhile(bench, write):
                     await _until(lambda: node.info("stats")["evicted_keys"])
                     yield f"CONFIG SET maxmemory {room}, and writes"
@@ -355,19 +371,31 @@ def servers_gone(
         for name in gone:
             await bench.order("kill", name)
         try:
-            with _node(bench) as node:
+            with _node(bench) as node, _hasty(bench):
 
                 async def unnoticed() -> str | None:
                     return None if seen(bench, node) else "the Sentinel had not noticed"
 
                 await waiting.until(unnoticed, NOTICED_SECONDS)
-            yield f"{' and '.join(gone)} killed"
+                yield f"{' and '.join(gone)} killed"
         finally:
-            for name in gone:
-                await bench.order("start", name)
+            await asyncio.gather(*(bench.order("start", name) for name in gone))
             await _settled(bench)
 
     return applied
+
+
+@contextmanager
+def _hasty(bench: Bench) -> Iterator[None]:
+    """This Sentinel waits no longer than it must until a server counts as down."""
+    assert isinstance(bench.target, SentinelTarget)
+    fact = bench.guide.facts["sentinel-down-after"]
+    shortest, _ = fact.expectation(bench.environment.tier).value
+    before = patience(bench.target, shortest)
+    try:
+        yield
+    finally:
+        patience(bench.target, before)
 
 
 def _peers(bench: Bench) -> list[str]:
