@@ -25,7 +25,7 @@ def report(site: Context) -> str:
             "## Each fact, broken",
             fill("proof/mutants", site=site, proof=proof),
             "## Each line, left out",
-            fill("proof/deletions", counts=deletions, unnoticed=_unnoticed(site, proof)),
+            fill("proof/deletions", counts=deletions, each=proof.each, unnoticed=_unnoticed(site, proof)),
             "## The environment, at fault",
             fill("proof/faults", proof=proof),
         ]

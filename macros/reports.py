@@ -88,6 +88,7 @@ class Mutant:
     change: str
     found: str
     reason: str
+    together: int
 
     @property
     def killed(self) -> bool:
@@ -118,7 +119,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Proof:
-    """The proof run. `mutants` has those of each check, by the name `fact@target`."""
+    """The proof run. `mutants` has those of each check, by the name `fact@target`.
+
+    `each` says that every mutant and every line stood alone; `unsteady` are the checks that changed their
+    mind between two looks at the same.
+    """
 
     finished: datetime
     mutants: Mapping[str, tuple[Mutant, ...]]
@@ -126,6 +131,8 @@ class Proof:
     faults: tuple[Fault, ...]
     total: int
     killed: int
+    each: bool
+    unsteady: tuple[str, ...]
 
     def of(self, fact_id: str) -> Mapping[str, tuple[Mutant, ...]]:
         """The mutants of each check of a fact."""
@@ -215,7 +222,7 @@ def _proof(report: Mapping[str, Any]) -> Proof:
     return Proof(
         finished=datetime.fromisoformat(report["finished"]),
         mutants={
-            check["id"]: tuple(Mutant(**_known(each, Mutant)) for each in check["mutants"])
+            check["id"]: tuple(Mutant(**_known({"together": 0, **each}, Mutant)) for each in check["mutants"])
             for check in report["checks"]
         },
         deletions=tuple(
@@ -225,6 +232,9 @@ def _proof(report: Mapping[str, Any]) -> Proof:
         faults=tuple(Fault(**_known(each, Fault)) for each in report["faults"]),
         total=report["totals"]["mutants"],
         killed=report["totals"]["killed"],
+        # the first form of the report knew of nothing else
+        each=report.get("each", True),
+        unsteady=tuple(report.get("unsteady", ())),
     )
 
 

@@ -236,7 +236,7 @@ def write_run(directory: Path, checks: list[dict[str, Any]], **changes: Any) -> 
 
 
 def make_mutant(id: str = "below", **changes: Any) -> dict[str, Any]:
-    return {"id": id, **HELD, "change": "512", "found": "is 512", "reason": "", **changes}
+    return {"id": id, **HELD, "change": "512", "found": "is 512", "reason": "", "together": 0, **changes}
 
 
 def write_proof(path: Path, checks: dict[str, list[dict[str, Any]]], **changes: Any) -> None:
@@ -248,6 +248,8 @@ def write_proof(path: Path, checks: dict[str, list[dict[str, Any]]], **changes: 
         "checks": [{"id": name, "mutants": each} for name, each in checks.items()],
         "deletions": [],
         "faults": [],
+        "each": False,
+        "unsteady": [],
         "totals": {"mutants": len(mutants), "killed": killed},
         **changes,
     }

@@ -41,6 +41,21 @@ def test_a_mutant_shows_what_was_broken_and_what_the_check_said(shown: Any) -> N
     assert "Read timeout on nginx 1 of 1 killed 61s killed nginx: is 61 s" in text
 
 
+def test_a_mutant_that_shared_configurations_says_so(shown: Any) -> None:
+    text = shown({"nginx-read-timeout@nginx": [make_mutant(together=4)]})
+    assert "killed is 512 Told from others in 4 configurations." in text
+
+
+def test_a_run_says_whether_all_stood_alone(shown: Any) -> None:
+    assert "tried several at a time, in configurations that tell each" in shown({})
+    assert "Every mutant stood alone in its server" in shown({}, each=True)
+
+
+def test_a_check_that_changed_its_mind_is_named(shown: Any) -> None:
+    assert "Looked at again" not in shown({})
+    assert "and was the second time: app-ready@app-1 ." in shown({}, unsteady=["app-ready@app-1"])
+
+
 def test_a_mutant_that_lived_says_why(shown: Any) -> None:
     text = shown({"nginx-read-timeout@nginx": [make_mutant(landed=False, found="", reason="refused")]})
     assert "0 of 1 killed 512 did not land: refused The check said nothing." in text

@@ -9,7 +9,7 @@ from scaling_guide.model.topics import Unnoticed
 from scaling_guide.verify.check import CheckResult
 from scaling_guide.verify.outcome import Outcome
 
-SCHEMA = 1
+SCHEMA = 2
 QUIET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 
