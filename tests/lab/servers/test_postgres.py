@@ -100,6 +100,27 @@ def test_what_waits_for_a_restart_is_told(where: Lab) -> None:
     assert asyncio.run(postgres.reloaded(pid, primary)) == frozenset()
 
 
+def test_files_that_keep_the_superuser_out_are_refused_soon(where: Lab) -> None:
+    replica = database(where, "postgres-replica")
+    access = where.directory(replica.id) / "pg_hba.conf"
+    with (
+        edited(access, "local all postgres peer", "# local all postgres peer"),
+        pytest.raises(ReloadRefused, match="no pg_hba.conf entry"),
+    ):
+        asyncio.run(postgres.reloaded(pid_of(where, replica.id), replica, seconds=60))
+    lifecycle.command("reload", replica.id, where.number)
+
+
+def test_a_server_without_its_socket_is_not_waited_for(where: Lab) -> None:
+    replica = database(where, "postgres-replica")
+    with (
+        edited(Path(replica.config), "unix_socket_directories = ", "unix_socket_directories = '' # "),
+        pytest.raises(LabError, match=r"there is no .*/\.s\.PGSQL\.5432"),
+    ):
+        lifecycle.command("restart", replica.id, where.number)
+    lifecycle.command("restart", replica.id, where.number)
+
+
 def test_a_primary_comes_back_after_a_restart_and_its_replica_finds_it(where: Lab) -> None:
     primary = database(where, "postgres-primary")
     lifecycle.command("restart", primary.id, where.number)

@@ -1,196 +1,128 @@
-"""Redis is started by its files, proven to be the one that was started, and keeps what it must keep."""
+"""What a running Redis or Sentinel is told when its files change, and when it must restart."""
 
-import asyncio
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
-from redis import Redis
 
-from scaling_guide.lab import lifecycle, passwords
-from scaling_guide.lab.layout import Lab, LabError
-from scaling_guide.lab.servers import redis
-from scaling_guide.lab.servers.redis import missing, operator, places, settled, without_failover
-from scaling_guide.model.environments import Environment, RedisTarget, SentinelTarget
-from scaling_guide.model.record import System
-from tests.lab.servers.conftest import environment_of, kill, pid_of, target_of
-
-SERVERS = ("redis-cache", "redis-sessions", "redis-sessions-replica")
+from scaling_guide.lab.servers import redis, sentinel
+from scaling_guide.model.environments import Environment, SentinelTarget
+from tests.probes import redis_servers as servers
+from tests.probes.redis_servers import Node
 
 
-@pytest.fixture
-def environment(live: Lab) -> Environment:
-    return environment_of(live)
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with servers.running(tmp_path_factory.mktemp("redis") / "node", ["maxmemory 64mb"]) as running:
+        yield running
 
 
-def server(live: Lab, name: str) -> RedisTarget:
-    return target_of(live, name, RedisTarget)
+@pytest.fixture(scope="module")
+def watcher(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelTarget]:
+    with servers.sentinel(tmp_path_factory.mktemp("redis") / "sentinel", node.target) as target:
+        yield operated(target)
 
 
-@pytest.fixture
-def sessions(live: Lab) -> Iterator[Redis]:
-    """The operator's connection to the store of sessions, without what a test left there."""
-    with operator(server(live, "redis-sessions")) as connection:
-        yield connection
-        connection.delete("session:of-a-test")
+def operated(target: SentinelTarget) -> SentinelTarget:
+    """The target with the operator's password where the checker's is."""
+    other = target.model_copy(update={"operator_password_file": target.password_file})
+    other._id = "sentinel-under-test"
+    return other
 
 
-# -------------------------------------------------------------------------------------------------- readiness
+def texts(node: Node) -> dict[str, str]:
+    return {name: (Path(node.target.directory) / name).read_text() for name in ("redis.conf", "users.acl")}
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_server_is_ready_when_the_process_that_was_started_answers(live: Lab, name: str) -> None:
-    target, pid = server(live, name), pid_of(live, name)
-    assert missing(target, pid) is None
-    assert missing(target, os.getpid()) == f"process {pid} answers there, not {os.getpid()}"
+def with_lines(files: dict[str, str], name: str, *lines: str) -> dict[str, str]:
+    return {**files, name: files[name] + "".join(f"{line}\n" for line in lines)}
 
 
-def test_a_server_that_runs_by_another_file_is_not_ready(live: Lab) -> None:
-    target, other = server(live, "redis-cache"), server(live, "redis-sessions")
-    strange = target.model_copy(update={"config": other.config})
-    assert missing(strange, pid_of(live, target.id)) == f"it runs by {target.config}"
+def running(node: Node, name: str) -> str:
+    return str(node.operator.config_get(name)[name])
 
 
-def test_a_server_that_does_not_answer_is_waited_for(live: Lab) -> None:
-    target = server(live, "redis-cache").model_copy(update={"port": 6380})
-    assert "refused" in str(missing(target, pid_of(live, "redis-cache")))
+def test_a_directive_is_set_and_goes_back_to_its_default_when_it_is_gone(node: Node) -> None:
+    before = texts(node)
+    after = with_lines(before, "redis.conf", "timeout 77")
+    assert redis.told(node.target, before, after)
+    assert running(node, "timeout") == "77"
+    assert redis.told(node.target, after, before)
+    assert running(node, "timeout") == "0"
 
 
-def test_a_server_that_does_not_know_its_operator_is_not_waited_for(live: Lab, tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("of another lab")
-    target = server(live, "redis-cache").model_copy(
-        update={"operator_password_file": str(tmp_path / "password")}
-    )
-    with pytest.raises(LabError, match=r"redis-cache: .*invalid username-password pair"):
-        missing(target, pid_of(live, "redis-cache"))
+def test_counters_begin_anew_as_after_a_restart(node: Node) -> None:
+    node.operator.get("nothing")
+    assert node.operator.info("stats")["keyspace_misses"] > 0
+    before = texts(node)
+    assert redis.told(node.target, before, with_lines(before, "redis.conf", "timeout 0"))
+    assert node.operator.info("stats")["keyspace_misses"] == 0
 
 
-def test_a_replica_is_not_ready_before_it_has_its_master(live: Lab) -> None:
-    replica = server(live, "redis-sessions-replica")
-    with operator(replica) as connection:
-        master = connection.info("replication")
-        try:
-            connection.replicaof(replica.address, replica.port + 1)
-            assert missing(replica, pid_of(live, replica.id)) == f"its link to {replica.address} is down"
-        finally:
-            connection.replicaof(master["master_host"], master["master_port"])
-    asyncio.run(settled(environment_of(live), replica))
-    assert missing(replica, pid_of(live, replica.id)) is None
+@pytest.mark.parametrize("line", ["io-threads 3", "tcp-backlog 99", "no-such-directive 1"])
+def test_what_a_running_server_cannot_be_told_takes_a_restart(node: Node, line: str) -> None:
+    before = texts(node)
+    assert not redis.told(node.target, before, with_lines(before, "redis.conf", line))
 
 
-# -------------------------------------------------------------------------------------------------- kept data
+def test_users_are_changed_one_by_one_and_nobody_else_is_cut_off(node: Node) -> None:
+    before = texts(node)
+    after = with_lines(before, "users.acl", "user other on nopass ~* +get")
+    mine = node.operator.client_id()
+    assert redis.told(node.target, before, after)
+    assert "other" in node.operator.acl_users()
+    assert redis.told(node.target, after, before)
+    assert "other" not in node.operator.acl_users()
+    assert node.operator.client_id() == mine
 
 
-def test_sessions_outlive_a_server_that_is_killed(
-    live: Lab, environment: Environment, sessions: Redis
+def test_without_a_word_in_the_file_anybody_may_do_anything(node: Node) -> None:
+    before = texts(node)
+    kept = [line for line in before["users.acl"].splitlines() if not line.startswith("user default")]
+    after = {**before, "users.acl": "\n".join(kept)}
+    assert redis.told(node.target, before, after)
+    assert node.operator.acl_getuser("default")["enabled"]
+    assert redis.told(node.target, after, before)
+    assert not node.operator.acl_getuser("default")["enabled"]
+
+
+# ---------------------------------------------------------------------------------------------- Sentinel
+
+
+def its_texts(target: SentinelTarget, down: int, quorum: int = 1) -> dict[str, str]:
+    return {
+        "sentinel.conf": f"port {target.port}\nsentinel monitor sessions 127.0.0.1 6379 {quorum}\n"
+        f"sentinel down-after-milliseconds sessions {down}\n",
+        "users.acl": "user default off\n",
+    }
+
+
+def test_a_sentinel_is_told_what_it_can_be(watcher: SentinelTarget) -> None:
+    assert sentinel.told(watcher, its_texts(watcher, 1000), its_texts(watcher, 2000, quorum=2))
+    with redis.operator(watcher) as connection:
+        master = connection.sentinel_master("sessions")
+    assert (master["down-after-milliseconds"], master["quorum"]) == (2000, 2)
+
+
+def test_a_sentinel_is_restarted_for_anything_else(watcher: SentinelTarget) -> None:
+    before = its_texts(watcher, 1000)
+    assert not sentinel.told(watcher, before, with_lines(before, "sentinel.conf", "loglevel verbose"))
+    assert not sentinel.told(watcher, before, with_lines(before, "users.acl", "user other on"))
+    gone = {**before, "sentinel.conf": before["sentinel.conf"].rpartition("sentinel down")[0]}
+    assert not sentinel.told(watcher, before, gone)
+
+
+def test_what_a_sentinel_has_learned_stays_in_its_file_and_what_was_never_there_does_not(
+    node: Node, watcher: SentinelTarget, tmp_path: Path
 ) -> None:
-    target = server(live, "redis-sessions")
-
-    async def killed_and_started() -> None:
-        async with without_failover(environment):
-            kill(live, target.id)
-            lifecycle.command("start", target.id, live.number)
-            await settled(environment, target)
-
-    sessions.set("session:of-a-test", "of somebody")
-    assert sessions.wait(1, 2000) == 1
-    sessions.connection_pool.disconnect()
-    asyncio.run(killed_and_started())
-    assert sessions.info("replication")["role"] == "master"
-    assert sessions.get("session:of-a-test") == "of somebody"
-    with operator(server(live, "redis-sessions-replica")) as replica:
-        assert replica.get("session:of-a-test") == "of somebody"
-
-
-def test_a_cache_that_was_killed_is_full_again_once_it_has_settled(
-    live: Lab, environment: Environment
-) -> None:
-    target = server(live, "redis-cache")
-    with operator(target) as connection:
-        connection.set("cache:of-a-test", "kept nowhere")
-    kill(live, target.id)
-    lifecycle.command("start", target.id, live.number)
-    asyncio.run(settled(environment, target))
-    with operator(target) as connection:
-        assert connection.get("cache:of-a-test") is None
-        assert connection.dbsize() >= redis.HOT_KEYS
-
-
-def test_who_waits_in_vain_for_a_server_to_settle_is_told_for_whom(
-    live: Lab, environment: Environment
-) -> None:
-    replica = server(live, "redis-sessions-replica")
-
-    async def while_it_is_down() -> None:
-        async with without_failover(environment):
-            lifecycle.command("stop", replica.id, live.number)
-            try:
-                await settled(environment, replica, 0.2)
-            finally:
-                lifecycle.command("start", replica.id, live.number)
-
-    with pytest.raises(TimeoutError, match=r"redis-sessions: it has no replica|Connection refused"):
-        asyncio.run(while_it_is_down())
-    asyncio.run(settled(environment, replica))
-
-
-def test_sentinels_are_patient_only_as_long_as_they_are_asked_to_be(environment: Environment) -> None:
-    def patience() -> set[int]:
-        found = set()
-        for each in environment.of(System.SENTINEL):
-            assert isinstance(each, SentinelTarget)
-            with operator(each) as connection:
-                found.add(connection.sentinel_master(each.service)["down-after-milliseconds"])
-        return found
-
-    async def while_patient() -> None:
-        async with without_failover(environment):
-            assert patience() == {redis.LONG_MILLISECONDS}
-            raise InterruptedError
-
-    before = patience()
-    assert redis.LONG_MILLISECONDS not in before
-    with pytest.raises(InterruptedError):
-        asyncio.run(while_patient())
-    assert patience() == before
-
-
-# ---------------------------------------------------------------------------------------------------- secrets
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_passwords_stand_in_no_file_that_others_may_read(live: Lab, name: str) -> None:
-    directory = live.directory(name)
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    secret = Path(server(live, name).secrets)
-    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    assert passwords.read(live, "redis-replica") in secret.read_text()
-    every = [path.read_text() for path in (live.root / "passwords").iterdir()]
-    shown = [path.read_text() for path in directory.glob("*.acl")]
-    assert shown
-    assert not [password for password in every if password in "".join(shown)]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a server as another user")
-@pytest.mark.parametrize("name", SERVERS)
-def test_no_server_runs_as_root(live: Lab, name: str) -> None:
-    assert psutil.Process(pid_of(live, name)).username() == "redis"
-    assert {path.owner() for path in live.directory(name).rglob("*")} == {"redis"}
-
-
-# -------------------------------------------------------------------------------------------- for its clients
-
-
-def test_the_application_is_told_where_cache_and_sessions_are(live: Lab, environment: Environment) -> None:
-    told = places(live, environment)
-    assert told["cache"] == f"{live.net}.50:6379"
-    assert told["sentinels"] == ",".join(f"{live.net}.{host}:26379" for host in (53, 54, 55))
-    assert told["redis-password"] == live.root / "passwords" / "redis-app"
-
-
-def test_an_application_without_redis_is_told_nothing(live: Lab, environment: Environment) -> None:
-    without = environment.model_copy(update={"targets": {}})
-    assert places(live, without) == {}
+    path = tmp_path / "sentinel.conf"
+    target = watcher.model_copy(update={"config": str(path)})
+    known = [
+        f"sentinel known-replica sessions {node.target.address} 6380",
+        "sentinel known-sentinel sessions 127.0.0.9 26379 abc",
+        "sentinel current-epoch 3",
+    ]
+    path.write_text("\n".join(["port 1", *known, "sentinel known-replica sessions 127.0.0.1 6379", ""]))
+    around = Environment(title="Test", tier="medium", site="app.test", targets={"node": node.target})
+    kept = sentinel.with_learned(around, target, {"sentinel.conf": "port 2\n"})
+    assert kept["sentinel.conf"].splitlines() == ["port 2", *known]
