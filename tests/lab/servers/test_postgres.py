@@ -105,7 +105,7 @@ def test_files_that_keep_the_superuser_out_are_refused_soon(where: Lab) -> None:
     access = where.directory(replica.id) / "pg_hba.conf"
     with (
         edited(access, "local all postgres peer", "# local all postgres peer"),
-        pytest.raises(ReloadRefused, match="no pg_hba.conf entry"),
+        pytest.raises(ReloadRefused, match=r"no pg_hba\.conf entry"),
     ):
         asyncio.run(postgres.reloaded(pid_of(where, replica.id), replica, seconds=60))
     lifecycle.command("reload", replica.id, where.number)
