@@ -31,8 +31,12 @@ _NO_SUCH_COMMAND = 127
 _DENIED = "(13: Permission denied)"
 
 # `disk` holds the configuration as `nginx -T` prints it. Where the binary refuses the files, they are read
-# without it: the main file, and those that its include lines name. `refused` is 0 or 1.
-_DISK = """show() {{
+# without it: the main file, and those that its include lines name. `refused` is 0 or 1. The binary is not
+# asked where no server runs: it listens while it tests, and whoever looks at that moment sees a server.
+_DISK = """lives() {{
+  {{ read -r master < {pid_file}; }} 2>/dev/null && [ -d "/proc/$master" ]
+}}
+show() {{
   case $shown in *"|$1|"*) return ;; esac
   shown="$shown|$1|"
   text=$(cat -- "$1") || return
@@ -43,14 +47,14 @@ _DISK = """show() {{
   done
 }}
 refused=0
-disk=$({nginx} -T 2>/dev/null) || {{ refused=1 disk=$(cd {directory} && show {config}); }}"""
+disk=$(lives && {nginx} -T 2>/dev/null) || {{ refused=1 disk=$(cd {directory} && show {config}); }}"""
 
 _PRINT_DISK = """[ -n "$disk" ] || exec cat -- {config}
 printf '%s\\n' "$disk\""""
 _FILES = (
     f"""printf '%s\\n' "$disk" | sed -n 's/^# configuration file \\(.*\\):$/\\1/p' | {staleness.CHANGES}"""
 )
-_TEST = "{nginx} -t 2>&1"
+_TEST = "lives && {nginx} -t 2>&1"
 _VERSION = "{binary} -v 2>&1"
 
 # the master's title and owner and our own user, then a line for each of its children
