@@ -34,7 +34,7 @@ _DENIED = "(13: Permission denied)"
 # without it: the main file, and those that its include lines name. `refused` is 0 or 1. The binary is not
 # asked where no server runs: it listens while it tests, and whoever looks at that moment sees a server.
 _DISK = """lives() {{
-  {{ read -r master < {pid_file}; }} 2>/dev/null && [ -d "/proc/$master" ]
+  {{ read -r master < {pid_file}; }} 2>/dev/null && [ -d "/proc/$master/task" ]
 }}
 show() {{
   case $shown in *"|$1|"*) return ;; esac

@@ -466,6 +466,24 @@ def test_without_a_pid_file_there_is_no_server(scratch: Scratch) -> None:
         nginx.process(environment, stopped, SECONDS)
 
 
+@pytest.mark.parametrize("look", [nginx.config, nginx.process])
+@pytest.mark.parametrize("pid", ["999999999", "", None])
+def test_where_none_runs_the_binary_is_not_asked_since_it_listens_while_it_tests(
+    scratch: Scratch, pid: str | None, look: Callable[..., Any]
+) -> None:
+    environment, stopped, path = scratch
+    (path / "nginx.conf").write_text("events { }")
+    binary = path / "nginx"
+    binary.write_text(f'#!/bin/sh\necho "$@" >> {path}/asked\necho nginx version: nginx/1.22.1\n')
+    binary.chmod(0o700)
+    (path / "nginx.pid").unlink()
+    if pid is not None:
+        (path / "nginx.pid").write_text(f"{pid}\n")
+    with pytest.raises(Unreachable):
+        look(environment, stopped.model_copy(update={"binary": str(binary)}), SECONDS)
+    assert (path / "asked").read_text().splitlines() == ["-v"]
+
+
 @pytest.mark.parametrize("pid", [str(os.getpid()), "999999999", "", "word"])
 def test_a_pid_file_that_names_another_process_is_no_server(scratch: Scratch, pid: str) -> None:
     environment, stopped, path = scratch
