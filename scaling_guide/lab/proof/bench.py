@@ -53,8 +53,9 @@ class Bench:
     environment: Environment
     target: Target
     lab: Lab
-    # around each look at the checks
+    # around each look at the checks, and around each start of the target
     looking: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    starting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     # how long a start or a reload may take, where that is less than the target's own patience
     patience: float | None = None
     pristine: Mapping[str, str] = field(init=False)
@@ -238,17 +239,18 @@ class Bench:
 
     async def order(self, operation: str, target: str | None = None) -> None:
         """Have the lab's supervisor stop, kill, start or restart the target, or another."""
-        within = self.patience if operation in ("start", "restart") else None
-        name = target or self.target.id
-        ordered = asyncio.ensure_future(
-            asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within)
-        )
-        try:
-            await asyncio.shield(ordered)
-        except asyncio.CancelledError:
-            # the order stands, and what is done next must find it carried out
-            await asyncio.wait([ordered])
-            raise
+        name, starts = target or self.target.id, operation in ("start", "restart")
+        within = self.patience if starts else None
+        async with self.starting() if starts else nullcontext():
+            ordered = asyncio.ensure_future(
+                asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within)
+            )
+            try:
+                await asyncio.shield(ordered)
+            except asyncio.CancelledError:
+                # the order stands, and what is done next must find it carried out
+                await asyncio.wait([ordered])
+                raise
 
     async def admin(self, *commands: str) -> str:
         """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""

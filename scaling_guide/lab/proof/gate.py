@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 
+async def _at_once() -> None:
+    """For what is as it was as soon as it is let go."""
+
+
 class Gate:
     """Open to many who share it, or to one who has it alone. Whoever wants it alone is let in first.
 
     `mended` is awaited before it opens again to those who share it.
     """
 
-    def __init__(self, mended: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, mended: Callable[[], Awaitable[None]] = _at_once) -> None:
         self._mended = mended
         self._changed = asyncio.Condition()
         self._sharing = 0

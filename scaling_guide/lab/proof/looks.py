@@ -135,11 +135,17 @@ class Together:
         for group in rounds(mutants, clash):
             for configuration in configurations(group):
                 await self._look(configuration)
-        for look in [look for look in self.evidence.looks if self.evidence.unexplained(look)]:
-            checks = self.evidence.unexplained(look)
-            self.evidence.looks.remove(look)
-            await self._look([each for each in mutants if each.id in look.mutants])
-            self.unsteady |= checks if not self.evidence.suspects & look.mutants else set()
+        for look in [*self.evidence.looks]:
+            if len(look.mutants) > 1 and (checks := self.evidence.unexplained(look)):
+                await self._again(look, checks, mutants)
+
+    async def _again(self, look: Look, checks: frozenset[str], mutants: Sequence[Mutant]) -> None:
+        """Take a look once more in which some checks were not green for no known reason."""
+        self.evidence.looks.remove(look)
+        await self._look([each for each in mutants if each.id in look.mutants])
+        again = next((each for each in self.evidence.looks if each.mutants == look.mutants), None)
+        if again is not None:
+            self.unsteady |= checks - again.disturbed
 
     async def _look(self, mutants: Sequence[Mutant]) -> None:
         """Look at one configuration; where it is refused or blinds, at each half of it."""

@@ -7,9 +7,9 @@ whatever was not told apart, stands alone. With `each`, everything does.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
@@ -278,14 +278,27 @@ async def _lanes(environment: Environment, courses: dict[str, Course]) -> None:
 
     caches = [course for course in of(System.REDIS) if course.bench.target.role == CACHE]
     sessions = [course for course in of(System.REDIS, System.SENTINEL) if course not in caches]
-    for course in of(System.NGINX, System.HAPROXY, System.APP):
+    for course in of(System.NGINX, System.HAPROXY):
         course.bench.looking = gate.shared
+    # how fast an application answers is not seen while another one starts
+    quiet = Gate()
+    for course in of(System.APP):
+        course.bench.looking, course.bench.starting = partial(_both, gate.shared, quiet.alone), quiet.shared
     async with asyncio.TaskGroup() as group:
         group.create_task(databases())
         group.create_task(served())
         group.create_task(caching())
         group.create_task(one_after_the_other(sessions))
         group.create_task(side_by_side(of(System.SUPABASE, System.MEMCACHED, System.LINUX)))
+
+
+@asynccontextmanager
+async def _both(
+    one: Callable[[], AbstractAsyncContextManager[None]],
+    other: Callable[[], AbstractAsyncContextManager[None]],
+) -> AsyncIterator[None]:
+    async with one(), other():
+        yield
 
 
 async def _answered(environment: Environment) -> None:
