@@ -12,7 +12,8 @@ from typing import Any
 from scaling_guide.probes import sql
 from scaling_guide.probes.observation import CANNOT_TELL, HOLDER
 
-SAMPLE_SECONDS = 0.4
+# servers tell their counters once a second at most, so twice the time would hardly see more
+SAMPLE_SECONDS = 0.2
 # below so many checkpoints a backup or two make a tenth of them
 CHECKPOINTS_NEEDED = 20
 
