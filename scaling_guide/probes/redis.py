@@ -24,7 +24,7 @@ from scaling_guide.probes.transport import Output, ask
 
 CACHE = "cache"
 # between the two samples that rates are told from: counters since the start hide what happens now
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 0.4
 LOOKUPS_NEEDED = 20
 KEYS_SAMPLED = 300
 KEYS_NEEDED = 50
