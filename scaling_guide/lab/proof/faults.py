@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import tempfile
 import time
 from collections import Counter
@@ -209,28 +210,33 @@ def _replaced(**update: Any) -> Broken:
 
 @asynccontextmanager
 async def _elsewhere(target: Target) -> AsyncIterator[Target]:
-    """An address at which nobody listens."""
-    yield _copy(target, address=_spare(target, 0))
+    """A port that is taken, and at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind((target.address, 0))
+        port = taken.getsockname()[1]
+        yield _copy(target, **dict.fromkeys(_ports(target), port))
 
 
-def _spare(target: Target, stand_in: int) -> str:
-    """An address beside the lab's that no server has, another for each target and each stand-in."""
-    first, second, _, last = target.address.split(".")
-    return f"{first}.{second}.{100 + stand_in}.{last}"
+def _ports(target: Target) -> list[str]:
+    """The fields of a target that name a port of it."""
+    return [name for name in ("https", "http", "status", "port") if getattr(target, name, None)]
 
 
 def _liar(handler: Handler) -> Broken:
-    """A server of ours in the target's place, on all of its ports."""
+    """A server of ours in the target's place, on all of its ports.
+
+    They are free ones: with the line of its address left out a server of the lab takes its port everywhere.
+    """
 
     @asynccontextmanager
     async def broken(target: Target) -> AsyncIterator[Target]:
-        address = _spare(target, 1 + [*LIARS.values(), *REFUSALS.values()].index(handler))
-        names = ("https", "http", "status", "port")
-        ports = {port for name in names if (port := getattr(target, name, None))}
         async with contextlib.AsyncExitStack() as stack:
-            for port in ports:
-                await stack.enter_async_context(await asyncio.start_server(handler, address, port))
-            yield _copy(target, address=address)
+            ports = {}
+            for name in _ports(target):
+                server = await asyncio.start_server(handler, target.address, 0)
+                await stack.enter_async_context(server)
+                ports[name] = server.sockets[0].getsockname()[1]
+            yield _copy(target, **ports)
 
     return broken
 
