@@ -1,6 +1,7 @@
 """Whoever cannot look says so: every probe of every target meets faults, and none claims to know."""
 
 import asyncio
+import socket
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from scaling_guide.lab.proof import faults
 from scaling_guide.lab.proof.faults import LIARS, stand_ins
 from scaling_guide.lab.proof.matrix import Fault
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import Environment, MemcachedTarget, Target
 from scaling_guide.model.load import load
 from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
@@ -81,7 +82,37 @@ def test_a_fault_that_hits_no_check_is_no_fault() -> None:
     assert run(LAB, ()) == []
 
 
-def test_no_stand_in_shares_an_address_with_another_or_with_a_server() -> None:
-    targets = LAB.targets.values()
-    spare = [faults._spare(target, number) for target in targets for number in range(1 + len(LIARS))]
-    assert len({*spare, *(target.address for target in targets)}) == len(spare) + len(targets)
+def test_a_server_on_all_addresses_is_not_taken_for_a_stand_in() -> None:
+    """One whose line of its address was left out has its port everywhere."""
+
+    async def ports(target: MemcachedTarget) -> dict[str, int]:
+        seen = {}
+        for name, broken, _ in faults._faults_of(target):
+            async with broken(target) as instead:
+                assert isinstance(instead, MemcachedTarget)
+                seen[name] = instead.port
+        return seen
+
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:
+        port = everywhere.getsockname()[1]
+        seen = asyncio.run(ports(memcached().model_copy(update={"port": port})))
+    assert {name for name, used in seen.items() if used != port} == {"port closed", *LIARS}
+
+
+def test_nobody_listens_at_a_closed_port() -> None:
+    async def refused(target: MemcachedTarget) -> bool:
+        async with faults._elsewhere(target) as instead:
+            assert isinstance(instead, MemcachedTarget)
+            try:
+                await asyncio.open_connection(instead.address, instead.port)
+            except ConnectionRefusedError:
+                return True
+        return False
+
+    assert asyncio.run(refused(memcached()))
+
+
+def memcached() -> MemcachedTarget:
+    target = LAB.targets["memcached"]
+    assert isinstance(target, MemcachedTarget)
+    return target

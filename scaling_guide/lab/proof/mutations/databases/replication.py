@@ -138,14 +138,24 @@ async def slot_lost(bench: Bench) -> AsyncIterator[str]:
         return
     try:
         await execute(target, "select pg_create_physical_replication_slot('proof', true)")
+        await _write(bench, 40)
+        await execute(target, "select pg_switch_wal()")
+        # the slots of the replicas are to outlive this one
+        await until(bench, target, _SLOTS_FOLLOW)
         async with small(bench):
-            await _write(bench, 40)
-            await execute(target, "select pg_switch_wal()", "checkpoint")
+            await execute(target, "checkpoint")
             await until(bench, target, "select 1 from pg_replication_slots where wal_status = 'lost'")
             yield "max_slot_wal_keep_size = 1MB, 40 MB written"
     finally:
         await execute(target, "select pg_drop_replication_slot('proof')")
         await bench.restore()
+
+
+_SLOTS_FOLLOW = """
+select 1 where not exists (
+  select from pg_replication_slots
+  where slot_name <> 'proof' and pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > 100000)
+"""
 
 
 @asynccontextmanager
