@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from scaling_guide.model.units import Scalar, Unit, meaning, words
@@ -146,6 +147,7 @@ def _lacking(values: Mapping[str, Any], setting: str) -> set[str]:
     return {_star(match) for match in matches if match}
 
 
+@cache
 def _pattern(setting: str, end: str = "") -> re.Pattern[str]:
     return re.compile("([^>]+)".join(re.escape(part) for part in setting.split("*")) + end)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +34,7 @@ from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import Selection, select
 
 ADMIN_SECONDS = 2.0
+_UPSTREAM = "primary_conninfo"
 _FAILURES = (ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
 
 
@@ -210,8 +211,13 @@ class Bench:
             await asyncio.to_thread(postgres.execute, target, sql)
         if restart:
             await self.settled()
-        else:
+        elif self._follows_as_documented:
             await postgres.received(target)
+
+    @property
+    def _follows_as_documented(self) -> bool:
+        now, documented = map(_directives, (self.current, self.pristine))
+        return now.get(_UPSTREAM) == documented.get(_UPSTREAM)
 
     async def settled(self) -> None:
         """Return once a start of the target is over for those who see it. Raises TimeoutError."""
@@ -264,10 +270,11 @@ class Bench:
             raise DidNotLand(f"{commands[0]}: {answer}")
         return answer
 
-    async def verify(self) -> dict[str, CheckResult]:
-        """The target's checks, by fact id."""
+    async def verify(self, only: Collection[str] = ()) -> dict[str, CheckResult]:
+        """The target's checks, or those of some facts, by fact id."""
+        checks = [check for check in self.checks if not only or check.fact.id in only]
         async with self.looking():
-            run = await asyncio.to_thread(verify, self.environment, self.checks)
+            run = await asyncio.to_thread(verify, self.environment, checks)
         return {result.id: result for result in run.results}
 
     def certificate(self, issued: ca.Issued) -> None:

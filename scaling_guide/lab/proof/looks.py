@@ -67,19 +67,26 @@ async def left_out(bench: Bench, line: Mutant) -> Deletion:
     begun = time.monotonic()
     async with bench.tried(texts, HURRY_SECONDS) as failure:
         refused = failure is not None and time.monotonic() - begun < HURRY_SECONDS
-        noticed = frozenset() if refused else await _noticed(bench)
+        noticed = frozenset() if refused else await _noticed(bench, line)
     if failure is not None and not refused and not noticed:
         # slow, or refused without a word
         try:
             await bench.put(texts)
-            noticed = await _noticed(bench)
+            noticed = await _noticed(bench, line)
         except FAILURES:
             refused = True
     return _deletion(bench, line, refused, noticed)
 
 
-async def _noticed(bench: Bench) -> frozenset[str]:
-    return _disturbed(judged(Kill("", bench.target.id, frozenset(), True), (await bench.verify()).values()))
+async def _noticed(bench: Bench, line: Mutant) -> frozenset[str]:
+    """The checks that are not green without a line. Those that nobody expects are asked once more."""
+    noticed = _red(bench, await bench.verify())
+    surprising = noticed - line.reddens
+    return noticed if not surprising else noticed - surprising | _red(bench, await bench.verify(surprising))
+
+
+def _red(bench: Bench, results: Mapping[str, CheckResult]) -> frozenset[str]:
+    return _disturbed(judged(Kill("", bench.target.id, frozenset(), True), results.values()))
 
 
 def _disturbed(kill: Kill) -> frozenset[str]:

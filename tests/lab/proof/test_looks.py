@@ -211,6 +211,20 @@ def test_a_line_left_out_alone(
     assert (found.refused, found.noticed_by) == told
 
 
+def test_who_notices_a_line_for_a_moment_alone_did_not_notice_it() -> None:
+    toy = Trying("abc")
+    toy.flickering = {"c"}
+    found = asyncio.run(looks.left_out(toy, lines("abc")[1]))  # type: ignore[arg-type]
+    assert found.noticed_by == ("b",)
+
+
+def test_a_line_that_another_check_notices_as_well_is_told_so() -> None:
+    toy = Trying("abc")
+    toy.also = {"b": "c"}
+    found = asyncio.run(looks.left_out(toy, lines("abc")[1]))  # type: ignore[arg-type]
+    assert found.noticed_by == ("b", "c")
+
+
 def test_a_step_is_carried_to_its_end_when_it_is_cancelled() -> None:
     done = []
 
