@@ -79,10 +79,11 @@ async def left_out(bench: Bench, line: Mutant) -> Deletion:
 
 
 async def _noticed(bench: Bench, line: Mutant) -> frozenset[str]:
-    """The checks that are not green without a line. Those that nobody expects are asked once more."""
+    """The checks that are not green without a line. They are asked once more where none was expected."""
     noticed = _red(bench, await bench.verify())
-    surprising = noticed - line.reddens
-    return noticed if not surprising else noticed - surprising | _red(bench, await bench.verify(surprising))
+    if not noticed or noticed & line.reddens:
+        return noticed
+    return _red(bench, await bench.verify(noticed))
 
 
 def _red(bench: Bench, results: Mapping[str, CheckResult]) -> frozenset[str]:

@@ -211,11 +211,11 @@ def test_a_line_left_out_alone(
     assert (found.refused, found.noticed_by) == told
 
 
-def test_who_notices_a_line_for_a_moment_alone_did_not_notice_it() -> None:
+def test_who_alone_notices_a_line_for_a_moment_did_not_notice_it() -> None:
     toy = Trying("abc")
-    toy.flickering = {"c"}
+    toy.unnoticed, toy.flickering = "b", {"c"}
     found = asyncio.run(looks.left_out(toy, lines("abc")[1]))  # type: ignore[arg-type]
-    assert found.noticed_by == ("b",)
+    assert found.noticed_by == ()
 
 
 def test_a_line_that_another_check_notices_as_well_is_told_so() -> None:
