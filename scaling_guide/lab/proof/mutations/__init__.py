@@ -20,5 +20,5 @@ MUTATIONS: Table = {
     **caches.MUTATIONS,
 }
 
-STOPS = frozenset({("replica-stopped", System.POSTGRES)})
+STOPS = frozenset({("replica-stopped", System.POSTGRES), ("index-unused", System.POSTGRES)})
 """Those that take away, for others too, what the load balancers and the applications are asked for."""
