@@ -19,7 +19,7 @@ from scaling_guide.lab.pressure import Pressure
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import MUTATIONS
 from scaling_guide.lab.shell import Ran
-from scaling_guide.model.environments import Environment, LoadBalancer, Target
+from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer, Target
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
@@ -154,6 +154,18 @@ class Play:
                 mutation = MUTATIONS[name, target.system]
                 await self.given.enter_async_context(mutation(self.benches[target.id]))
 
+    async def _mend(self) -> None:
+        """Take back what the scenario was given, for the step that mends it.
+
+        An application reads its file when it starts, and that is left to the step.
+        """
+        await self.given.aclose()
+        for bench in self.benches.values():
+            if isinstance(bench.target, AppTarget):
+                bench.rewrite()
+            else:
+                await bench.restore()
+
     def broken(self, name: str) -> Sequence[Target]:
         """Where a mutation is brought about: at the target that is named for it, or else near at hand."""
         if name in self.scenario.on:
@@ -198,7 +210,7 @@ class Play:
             if step.id is not None and step.id in self.scenario.skip:
                 continue
             if step.id is not None and step.id == self.scenario.mended_by:
-                await self.given.aclose()
+                await self._mend()
             ran = await self._run(command)
             self._record(phase, command.target, step.do, ran)
             if not ran.succeeded:

@@ -130,6 +130,11 @@ class Bench:
         """Put the documented files back and make the target run them."""
         await self.put(self.pristine)
 
+    def rewrite(self) -> None:
+        """Put the documented files back for whoever starts the target next."""
+        self._write(self.pristine)
+        self.current = self.pristine
+
     async def _run(self, texts: Mapping[str, str]) -> None:
         self._write(texts)
         before, self.current = self.current, texts
@@ -147,8 +152,7 @@ class Bench:
 
     async def _back(self) -> None:
         """With the documented files back: start a server that would not start, or have it read them."""
-        self._write(self.pristine)
-        self.current = self.pristine
+        self.rewrite()
         async with self.undisturbed():
             if lifecycle.status(self.lab.number).servers[self.target.id].state != "ready":
                 # one that runs and does not get ready holds its port
