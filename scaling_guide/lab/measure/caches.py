@@ -137,7 +137,27 @@ end
 return {#ends, most}
 """
 
+
+def redis_io_threads(rig: Rig) -> Take:
+    """Keys looked up in two servers in memory alone, one of which has a thread more for its sockets."""
+    address = rig.target("redis-cache").address
+    ports = {"1": 16380, "2": 16381}
+    for threads, port in ports.items():
+        options = ("--bind", address, "--port", str(port), "--save", "", "--io-threads", threads)
+        rig.serve(address, port, "redis-server", *options)
+
+    def take(threads: str) -> Sample:
+        asked = ("redis-benchmark", "-h", address, "-p", str(ports[threads]), "-t", "set,get", "--csv")
+        return {
+            name: lookups(rig.run(*asked, "-c", "50", "-n", str(requests), "-d", str(size)))
+            for name, (requests, size) in {"small": (60_000, 64), "large": (30_000, 16_384)}.items()
+        }
+
+    return take
+
+
 MEASUREMENTS: Mapping[str, Prepare] = {
+    "redis-io-threads": redis_io_threads,
     "cache-hit-or-miss": cache_hit_or_miss,
     "stampede": stampede,
     "ttl-jitter": ttl_jitter,
@@ -186,6 +206,14 @@ def _redis_cli(rig: Rig, target: RedisTarget, *command: str) -> str:
     password = Path(target.operator_password_file).read_text()
     # with -e an error of the server is one of the command
     return rig.run("redis-cli", "-e", *where, *command, environ={"REDISCLI_AUTH": password})
+
+
+def lookups(said: str) -> float:
+    """How many lookups in a second redis-benchmark told of. Raises NotMeasured where it told of none."""
+    found = re.search(r'^"GET","([0-9.]+)"', said, flags=re.MULTILINE)
+    if found is None or not float(found[1]):
+        raise NotMeasured(f"redis-benchmark said: {' / '.join(said.split()) or 'nothing'}")
+    return float(found[1])
 
 
 def _share(said: str) -> float:

@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -14,12 +16,13 @@ from types import MappingProxyType
 import psutil
 import psycopg
 
-from scaling_guide.lab import lifecycle, processes
+from scaling_guide.lab import lifecycle, processes, waiting
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.servers import identities, pgbouncer, postgres
 from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
 
 TOOL_SECONDS = 30.0
+START_SECONDS = 5.0
 LINES_SHOWN = 5
 SCRATCH = "measure"
 
@@ -116,6 +119,26 @@ class Rig:
             raise NotMeasured(f"`{self.noted[-1]}` ended with {done.returncode}: {self.shown(said)}")
         return done.stdout
 
+    def serve(self, address: str, port: int, *argv: str) -> None:
+        """Start a server of the measurement's own. Raises NotMeasured where none listens."""
+        self.noted.append(self.shown(shlex.join(argv)))
+        server = subprocess.Popen(
+            processes.orphan_safe(argv, SIGTERM),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.scratch,
+        )
+        self.undo.callback(server.wait, TOOL_SECONDS)
+        self.undo.callback(server.terminate)
+        for pause in waiting.pauses(START_SECONDS):
+            if server.poll() is not None:
+                break
+            if _listens(address, port):
+                return
+            time.sleep(pause)
+        raise NotMeasured(f"`{self.noted[-1]}` does not listen")
+
     def sql(self, *statements: str) -> None:
         """Have the superuser of the primary run statements in the application's database."""
         target = self.postgres()
@@ -170,6 +193,14 @@ class Rig:
         pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         text = text.replace(str(self.lab.root), "$LAB")
         return re.sub(rf"(?<![\d.])(?:{pattern})(?![\d.])", lambda found: names[found[0]], text)
+
+
+def _listens(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=START_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _processor(pid: int) -> float:

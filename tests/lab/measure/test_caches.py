@@ -31,6 +31,17 @@ def test_what_is_no_count_of_enough_keys_is_no_figure(said: str) -> None:
         caches._share(said)
 
 
+def test_lookups_are_those_of_redis_benchmark() -> None:
+    said = '"test","rps","avg_latency_ms"\n"SET","51020.41","0.5"\n"GET","61728.40","0.4"\n'
+    assert caches.lookups(said) == 61728.4
+
+
+@pytest.mark.parametrize("said", ["", '"SET","51020.41"\n', '"GET","0.00"\n', "Could not connect to Redis"])
+def test_what_tells_of_no_lookup_is_no_figure(said: str) -> None:
+    with pytest.raises(NotMeasured, match="redis-benchmark said"):
+        caches.lookups(said)
+
+
 def test_a_setting_that_an_instance_does_not_have_is_told(tmp_path: Path) -> None:
     rig = rig_of(Lab(64, tmp_path))
     directory = rig.lab.directory("app-2")

@@ -1,10 +1,15 @@
 """Tools run bounded, their failure is told, and what a reader sees of them names no lab."""
 
+import sys
+from http import HTTPStatus
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
 from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.measure import rig as measuring
 from scaling_guide.lab.measure.rig import NotMeasured, Rig
 from scaling_guide.lab.servers import identities, pgbouncer
 from scaling_guide.model.environments import Environment
@@ -54,6 +59,23 @@ def test_a_script_is_shown_with_names_in_place_of_addresses(rig: Rig) -> None:
 def test_a_tool_that_fails_is_told_with_its_last_words(rig: Rig) -> None:
     with pytest.raises(NotMeasured, match=r"^`sh -c .*` ended with 3: no such host$"):
         rig.run("sh", "-c", "echo no such host >&2; exit 3")
+
+
+def test_a_server_of_its_own_serves_until_the_measurement_is_over(rig: Rig) -> None:
+    with rig.undo:
+        rig.serve("127.64.0.9", 8765, sys.executable, "-m", "http.server", "-b", "127.64.0.9", "8765")
+        assert urlopen("http://127.64.0.9:8765/").status == HTTPStatus.OK
+    with pytest.raises(URLError, match="refused"):
+        urlopen("http://127.64.0.9:8765/")
+
+
+@pytest.mark.parametrize("argv", [("false",), ("sleep", "9")], ids=["ends", "never listens"])
+def test_a_server_that_does_not_listen_is_told_and_ended(
+    rig: Rig, argv: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "START_SECONDS", 0.1)
+    with rig.undo, pytest.raises(NotMeasured, match=f"`{argv[0]}.*` does not listen"):
+        rig.serve("127.64.0.9", 8766, *argv)
 
 
 def test_a_tool_that_is_not_installed_is_told(rig: Rig) -> None:

@@ -1,6 +1,5 @@
 """What no vacuum has cleaned up: dead rows, who keeps them, and transaction numbers that run out."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,29 +16,26 @@ from scaling_guide.lab.proof.mutations.databases.statements import (
     until,
 )
 from scaling_guide.lab.proof.mutations.forms import Applied, Table, edited
-from scaling_guide.lab.servers import postgres
 from scaling_guide.model.environments import PostgresTarget
 from scaling_guide.model.record import System
 
 P = System.POSTGRES
 
+# the lowest autovacuum_freeze_max_age that a server takes
+LIMIT = 100_000
+
 
 @asynccontextmanager
 async def transactions_old(bench: Bench) -> AsyncIterator[str]:
-    """Transaction numbers were used up, and no vacuum froze what they left."""
+    """Transaction numbers were used up, and a forced vacuum cannot freeze what a query still sees."""
     await bench.restore()
     target = postgres_of(bench)
-    age = int((await asyncio.to_thread(postgres.ask, target, _AGE))[0][0])
-    # never to the limit, where a vacuum is forced that mends it
-    limit = max(100_000, age * 5 // 4)
-    lines = rf"\1\nautovacuum_freeze_max_age = {limit}\nautovacuum_naptime = 1h"
-    async with edited((r"^(jit = .*)", lines))(bench):
-        await burn(target, limit * 4 // 5 - age)
-        yield f"{limit * 4 // 5:,} transactions against a freeze limit of {limit:,}"
+    used = LIMIT * 6 // 5
+    limited = edited((r"^(jit = .*)", rf"\1\nautovacuum_freeze_max_age = {LIMIT}"))
+    async with limited(bench), asleep(bench, target):
+        await burn(target, used)
+        yield f"{used:,} transactions behind a query, against a freeze limit of {LIMIT:,}"
     await bench.restore()
-
-
-_AGE = "select max(age(datfrozenxid))::text from pg_database"
 
 
 async def burn(target: PostgresTarget, numbers: int) -> None:

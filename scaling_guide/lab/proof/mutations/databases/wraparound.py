@@ -13,7 +13,7 @@ import psycopg
 from scaling_guide.lab.processes import ordinary_user
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations.databases.statements import postgres_of, replayed, until
-from scaling_guide.lab.proof.mutations.databases.vacuum import burn
+from scaling_guide.lab.proof.mutations.databases.vacuum import LIMIT, burn
 from scaling_guide.lab.proof.mutations.forms import Applied, Table
 from scaling_guide.lab.servers import identities, postgres
 from scaling_guide.model.environments import PostgresTarget
@@ -21,8 +21,7 @@ from scaling_guide.model.record import System
 
 P = System.POSTGRES
 
-# the lowest that a server takes, and a launcher that looks each second as it does each minute
-LIMIT = 100_000
+# a launcher that looks each second as it does each minute
 _SOON = f"autovacuum_freeze_max_age = {LIMIT}\nautovacuum_naptime = 1s\n"
 _PREPARED = "max_prepared_transactions = 5\n"
 PREPARED = "order-4711"
