@@ -20,6 +20,7 @@ from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.probes.observe import by_hand
 from scaling_guide.render.commands import complaints
+from scaling_guide.verify import plugin
 from scaling_guide.verify.check import CheckResult
 from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.plugin import GuideSession
@@ -98,13 +99,10 @@ def verify(
     }
     arguments += [f"--{name}={path}" for name, path in places.items()]
     # the project's own options are about its tests, and some need the terminal plugin
-    arguments += [
-        "--override-ini=addopts=--import-mode=importlib",
-        "-p",
-        "no:terminal",
-        "-p",
-        "no:cacheprovider",
-    ]
+    arguments += ["--override-ini=addopts=--import-mode=importlib", "--assert=plain"]
+    # nothing that is installed beside may slow down a look that somebody waits for
+    arguments += ["--disable-plugin-autoload", f"-p{plugin.__name__}"]
+    arguments += ["-pno:terminal", "-pno:cacheprovider", "-pno:unraisableexception"]
     code = pytest.main(
         [str(root / "checks"), f"--env={env}", f"--retries={retries}", *arguments], plugins=[_Console(before)]
     )
