@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -117,7 +117,10 @@ class Play:
         await self._checks(last)
         end = await self._state()
         reports = dict(zip(loads, finished, strict=True))
-        # the lab goes down, so what was given need not be taken back
+        # the lab goes down, so what does not let itself be taken back need not be
+        with suppress(Exception):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self.given.aclose()
         return Course(
             seen={name: self._seen(name, report, mitigated) for name, report in reports.items()},
             acts=tuple(self.acts),
