@@ -67,7 +67,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Habits:
-    """How values are kept: seconds to live, jitter as a share of it, seconds of lock and of patience."""
+    """How values are kept: seconds to live, jitter as a share of it, seconds of lock and of patience.
+
+    Where the lock is 0 there is none, and whoever misses computes.
+    """
 
     ttl: float
     jitter: float
@@ -109,6 +112,10 @@ class Cache:
         key, lock, token = f"cache:{GENERATION}:{name}", f"cache:lock:{name}", token_hex(8)
         deadline, pause = time.monotonic() + self._habits.lock, WAIT_SECONDS
         while (kept := await client.get(key)) is None:
+            if not self._habits.lock:
+                value = await self._compute(origin)
+                await self._keep(client, key, value)
+                return value
             if await client.set(lock, token, nx=True, px=round(self._habits.lock * 1000)):
                 try:
                     value = await self._compute(origin)

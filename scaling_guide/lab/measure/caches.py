@@ -61,8 +61,7 @@ def stampede(rig: Rig) -> Take:
     cache = _cache(rig)
     apps = {
         "lock": _set(rig, "app-1", **PATIENCE),
-        # one that ends before the value is there keeps nobody from computing it
-        "no_lock": _set(rig, "app-2", **PATIENCE, APP_CACHE_LOCK="1ms"),
+        "no_lock": _set(rig, "app-2", **PATIENCE, APP_CACHE_LOCK="0s"),
     }
     script(rig, "computed.lua", _COMPUTED)
     names = (f"hot-{number}" for number in count())

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_fifty_who_miss_at_once_cost_one_computation(node: Node) -> None:
         return found
 
     assert asyncio.run(ask()) == [{"name": "a"}] * 50
+
+
+def test_without_a_lock_all_who_miss_compute_and_what_they_keep_is_found(node: Node) -> None:
+    async def ask() -> int:
+        cache = cache_of(node, replace(HABITS, lock=0.0))
+        await asyncio.gather(*(cache.get("a", slow) for _ in range(20)))
+        assert await cache.get("a", nothing) == {"name": "a"}
+        return cache.origin_calls
+
+    assert asyncio.run(ask()) == 20
 
 
 def test_without_a_cache_everybody_computes() -> None:

@@ -62,4 +62,4 @@ def test_without_a_lock_all_compute_and_afterwards_the_settings_are_as_before(li
     assert [each.read_text() for each in files] == before
     cli = next(line for line in rig.noted if line.startswith("redis-cli"))
     assert cli.startswith("redis-cli -e -h redis-cache -p 6379 --user operator SET cache:v1:value:hot-0")
-    assert "app.env of app-2: APP_CACHE_LOCK=1ms" in rig.noted
+    assert "app.env of app-2: APP_CACHE_LOCK=0s" in rig.noted
