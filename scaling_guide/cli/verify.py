@@ -1,6 +1,7 @@
 """`guide validate`, `guide verify`, `guide explain`."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -103,6 +104,8 @@ def verify(
     # nothing that is installed beside may slow down a look that somebody waits for
     arguments += ["--disable-plugin-autoload", f"-p{plugin.__name__}"]
     arguments += ["-pno:terminal", "-pno:cacheprovider", "-pno:unraisableexception"]
+    # what somebody has set for tests of their own
+    os.environ.pop("PYTEST_ADDOPTS", None)
     code = pytest.main(
         [str(root / "checks"), f"--env={env}", f"--retries={retries}", *arguments], plugins=[_Console(before)]
     )

@@ -185,6 +185,13 @@ def test_what_was_saved_is_judged_without_contact(guide: Guide, world: World, ou
     assert world.looks == []
 
 
+def test_options_for_tests_of_ones_own_are_not_meant(
+    guide: Guide, world: World, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-v --no-such-option")
+    assert guide("verify", "--env", "lab", "--target", "app-1", "--out", str(out)).code == 0
+
+
 # ------------------------------------------------------------------------------------------------ interrupted
 
 
