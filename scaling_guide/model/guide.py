@@ -15,7 +15,7 @@ from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.plans import SupabasePlans
-from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.sources import Source
 from scaling_guide.model.topics import Section, Tier, Topic, Unnoticed
@@ -50,11 +50,7 @@ class Guide(BaseModel):
 
     def values(self, tier: TierName) -> dict[str, Any]:
         """What templates see: fact id to the value that config files take for `tier`."""
-        return dict(self._used[tier])
-
-    @cached_property
-    def _used(self) -> Mapping[TierName, Mapping[str, Any]]:
-        return {tier: {fact.id: fact.used(tier) for fact in self.facts.values()} for tier in TIERS}
+        return {fact.id: fact.used(tier) for fact in self.facts.values()}
 
     def written(self, value: Documented | Scalar, tier: TierName) -> Scalar:
         """A value as it is written: here, or under the fact that it names. None for an unknown fact."""
