@@ -19,7 +19,8 @@ class Run:
         guide.write_text(f'#!/bin/sh\necho "$*" >>"$CALLS"\ncase "$*" in\n{cases}esac\n')
         guide.chmod(0o755)
         done = subprocess.run(
-            [str(VERIFY)],
+            # bash cannot trap what was ignored when it began, as under nohup
+            ["env", "--default-signal", str(VERIFY)],
             env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "CALLS": str(calls)},
             timeout=20,
         )
