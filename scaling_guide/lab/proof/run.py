@@ -30,7 +30,7 @@ from scaling_guide.model.environments import AppTarget, Environment, LinuxTarget
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import System
 from scaling_guide.verify.check import Check
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.run import Run, now, verify
 from scaling_guide.verify.selection import Selection, select
 
@@ -213,6 +213,8 @@ async def prove(
 def _demand_health(run: Run) -> None:
     if run.exit_code != ExitCode.VERIFIED:
         bad = [f"{row.id}@{row.target} {row.outcome}" for row in run.results if row.outcome not in QUIET]
+        if {row.outcome for row in run.results} == {Outcome.UNREACHABLE}:
+            raise DidNotLand("nothing of the lab can be reached: start it with `guide lab up`")
         raise DidNotLand(f"the lab is not green to begin with: {', '.join(bad[:5])}")
 
 

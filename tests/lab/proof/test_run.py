@@ -20,6 +20,7 @@ from scaling_guide.lab.proof.run import Course
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from tests.lab.proof.toy import Toy, lines, values
+from tests.live import own_number
 from tests.verify.observations import REPO
 from tests.world import World
 
@@ -156,6 +157,15 @@ def test_a_lab_that_is_not_green_to_begin_with_proves_nothing(guide: Guide, worl
     proving = run.prove(guide, guide.environments["lab"], Lab(42, tmp_path), Progress(print))
     with pytest.raises(DidNotLand, match="not green to begin with: haproxy-retries@haproxy fail"):
         asyncio.run(proving)
+
+
+def test_a_lab_that_is_down_is_said_to_be(tmp_path) -> None:
+    with own_number() as where:
+        guide = load(REPO / "data", where.variables)
+        proving = run.prove(guide, guide.environments["lab"], Lab(where.number, tmp_path), Progress(print),
+                            targets=frozenset({"memcached"}))  # fmt: skip
+        with pytest.raises(DidNotLand, match="start it with `guide lab up`"):
+            asyncio.run(proving)
 
 
 # ------------------------------------------------------------------------------------------------ in the lab
