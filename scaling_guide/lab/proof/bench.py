@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from redis import RedisError
@@ -35,11 +35,24 @@ from scaling_guide.verify.selection import Selection, select
 
 ADMIN_SECONDS = 2.0
 _UPSTREAM = "primary_conninfo"
-_FAILURES = (ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
+FAILURES = (ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
+"""What a server raises that does not run as it should."""
+
+T = TypeVar("T")
 
 
 class DidNotLand(Exception):
     """The breakage could not be brought about, so nothing was proven."""
+
+
+async def whole(step: Coroutine[Any, Any, T]) -> T:
+    """Carry a step to its end, mending included, also when this is cancelled meanwhile."""
+    doing = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 @dataclass
@@ -93,7 +106,7 @@ class Bench:
             return
         try:
             await self._run(texts)
-        except _FAILURES as error:
+        except FAILURES as error:
             await self._back()
             raise DidNotLand(str(error) or type(error).__name__) from None
         except BaseException:
@@ -112,7 +125,7 @@ class Bench:
         self.patience = seconds
         try:
             await self._run(texts)
-        except _FAILURES as error:
+        except FAILURES as error:
             failure = error
         except BaseException:
             self.patience = None
@@ -252,15 +265,8 @@ class Bench:
         name, starts = target or self.target.id, operation in ("start", "restart")
         within = self.patience if starts else None
         async with self.starting() if starts else nullcontext():
-            ordered = asyncio.ensure_future(
-                asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within)
-            )
-            try:
-                await asyncio.shield(ordered)
-            except asyncio.CancelledError:
-                # the order stands, and what is done next must find it carried out
-                await asyncio.wait([ordered])
-                raise
+            # the order stands, and what is done next must find it carried out
+            await whole(asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within))
 
     async def admin(self, *commands: str) -> str:
         """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""

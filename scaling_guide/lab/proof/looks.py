@@ -1,43 +1,24 @@
 """Looks at one target: with one mutant, with several in one configuration, and with a line left out."""
 
-import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain
 from operator import add
-from typing import Any, TypeVar
 
-import psycopg
-from redis import RedisError
-
-from scaling_guide.lab.layout import LabError
-from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.bench import FAILURES, Bench, DidNotLand, whole
 from scaling_guide.lab.proof.design import Evidence, Look, configurations, rounds
-from scaling_guide.lab.proof.matrix import Deletion, Kill, judged
+from scaling_guide.lab.proof.matrix import Deletion, Kill, judged, said
 from scaling_guide.lab.proof.mutants import Change, Mutant, changed, changing
-from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.verify.check import CheckResult
 
-T = TypeVar("T")
-
-FAILURES = (DidNotLand, ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
+_FAILURES = (DidNotLand, *FAILURES)
 
 # what a server needs that starts at all; one that does not is looked at as it is
 HURRY_SECONDS = 3.0
 # a configuration in which more of the checks than this are red for no known reason tells nothing
 _BLIND_SHARE = 0.25
-
-
-async def whole(step: Coroutine[Any, Any, T]) -> T:
-    """Carry a step to its end, mending included, also when this is cancelled meanwhile."""
-    doing = asyncio.ensure_future(step)
-    try:
-        return await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await asyncio.wait([doing])
-        raise
 
 
 # ---------------------------------------------------------------------------------------------- one alone
@@ -73,7 +54,7 @@ async def left_out(bench: Bench, line: Mutant) -> Deletion:
         try:
             await bench.put(texts)
             noticed = await _noticed(bench, line)
-        except FAILURES:
+        except _FAILURES:
             refused = True
     return _deletion(bench, line, refused, noticed)
 
@@ -87,7 +68,7 @@ async def _noticed(bench: Bench, line: Mutant) -> frozenset[str]:
 
 
 def _red(bench: Bench, results: Mapping[str, CheckResult]) -> frozenset[str]:
-    return _disturbed(judged(Kill("", bench.target.id, frozenset(), True), results.values()))
+    return _disturbed(said(bench.target.id, results.values()))
 
 
 def _disturbed(kill: Kill) -> frozenset[str]:
@@ -120,6 +101,7 @@ class Together:
     `refused` has the reason of each that the target would not run within `patience` seconds, or its own;
     `blinding` those that hide all others. Neither is in a configuration with others again. `unsteady` are the
     checks that were red for no known reason, and not when the same configuration was looked at again.
+    `suspects` are those of the evidence, once all was seen.
     """
 
     bench: Bench
@@ -128,6 +110,7 @@ class Together:
     refused: dict[str, str] = field(default_factory=dict)
     blinding: set[str] = field(default_factory=set)
     unsteady: set[str] = field(default_factory=set)
+    suspects: frozenset[str] = frozenset()
 
     async def see(self, mutants: Sequence[Mutant]) -> None:
         """Look at the mutants in as many configurations as tell them apart.
@@ -146,6 +129,8 @@ class Together:
         for look in [*self.evidence.looks]:
             if len(look.mutants) > 1 and (checks := self.evidence.unexplained(look)):
                 await self._again(look, checks, mutants)
+        # asked for each mutant, and a look at all looks
+        self.suspects = self.evidence.suspects
 
     async def _again(self, look: Look, checks: frozenset[str], mutants: Sequence[Mutant]) -> None:
         """Take a look once more in which some checks were not green for no known reason."""
@@ -163,13 +148,13 @@ class Together:
         begun = time.monotonic()
         try:
             results = await whole(self._results(group))
-        except FAILURES as error:
+        except _FAILURES as error:
             if len(group) == 1:
                 self.refused[group[0].id] = f"{type(error).__name__}: {error}"
             else:
                 await self._halves(group)
             return
-        kill = judged(Kill("", self.bench.target.id, frozenset(), True), results.values())
+        kill = said(self.bench.target.id, results.values())
         ids = frozenset(each.id for each in group)
         messages = {name: results[name].message for name in kill.red}
         look = Look(ids, kill.red, kill.upset, messages, time.monotonic() - begun)
@@ -206,7 +191,7 @@ class Together:
         single = next((look for look in looks if len(look.mutants) == 1), None)
         if single is not None:
             kill = replace(kill, red=single.red, upset=single.upset)
-        elif mutant.id not in self.evidence.suspects and self._is_proven(mutant):
+        elif mutant.id not in self.suspects and self._is_proven(mutant):
             kill = replace(kill, red=mutant.reddens)
         else:
             return None
@@ -231,6 +216,6 @@ class Together:
         checks = {check.fact.id for check in self.bench.checks}
         noticed = frozenset(check for check in checks if self.evidence.disturbs(line.id, check))
         unnoticed = all(self.evidence.leaves(line.id, check) for check in checks)
-        if line.id in self.refused.keys() | self.evidence.suspects or not (noticed or unnoticed):
+        if line.id in self.refused.keys() | self.suspects or not (noticed or unnoticed):
             return None
         return _deletion(self.bench, line, False, noticed)

@@ -57,6 +57,11 @@ def judged(kill: Kill, results: Iterable[CheckResult]) -> Kill:
     return replace(kill, red=red, upset=upset, found=found)
 
 
+def said(target: str, results: Iterable[CheckResult]) -> Kill:
+    """What the checks said of a target of which nothing was expected."""
+    return judged(Kill("", target, frozenset(), True), results)
+
+
 @dataclass(frozen=True)
 class Deletion:
     """A line that was left out, the checks that noticed, and whether the server refused to run without it."""

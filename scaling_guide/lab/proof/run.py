@@ -18,11 +18,11 @@ from pathlib import Path
 
 from scaling_guide.lab import waiting
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.bench import Bench, DidNotLand, whole
 from scaling_guide.lab.proof.faults import killed, stand_ins
 from scaling_guide.lab.proof.gate import Gate
-from scaling_guide.lab.proof.looks import HURRY_SECONDS, Together, alone, left_out, takes_restart, whole
-from scaling_guide.lab.proof.matrix import QUIET, Deletion, Fault, Kill, Proof, judged
+from scaling_guide.lab.proof.looks import HURRY_SECONDS, Together, alone, left_out, takes_restart
+from scaling_guide.lab.proof.matrix import QUIET, Deletion, Fault, Kill, Proof, said
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
 from scaling_guide.lab.proof.progress import Progress
 from scaling_guide.lab.servers.redis import CACHE
@@ -153,7 +153,7 @@ async def _mended(bench: Bench, before: Iterable[Kill], kills: AsyncIterator[Kil
                 yield replace(earlier, restored=not earlier.expected & kill.red)
         waiting_for.append(kill)
     await bench.restore()
-    final = judged(Kill("", bench.target.id, frozenset(), True), (await bench.verify()).values())
+    final = said(bench.target.id, (await bench.verify()).values())
     for kill in waiting_for:
         yield replace(kill, restored=not kill.expected & final.red)
 

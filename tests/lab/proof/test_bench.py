@@ -9,8 +9,9 @@ import pytest
 
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import LabError
-from scaling_guide.lab.proof.bench import Bench, DidNotLand
+from scaling_guide.lab.proof.bench import Bench, DidNotLand, whole
 from scaling_guide.lab.server import ReloadRefused
+from scaling_guide.verify.outcome import Outcome
 from tests.lab.proof.conftest import Still
 
 DOCUMENTED, OTHER = {"haproxy.cfg": "documented"}, {"haproxy.cfg": "other"}
@@ -146,3 +147,28 @@ def test_what_is_read_at_the_start_alone_takes_a_restart(still: Still) -> None:
     assert bench.restarts(without("io-threads"))
     assert not bench.restarts(without("maxmemory"))
     assert not bench.restarts(bench.pristine)
+
+
+def test_a_step_is_carried_to_its_end_when_it_is_cancelled() -> None:
+    done = []
+
+    async def step() -> None:
+        await asyncio.sleep(0.02)
+        done.append("mended")
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(whole(step()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert done == ["mended"]
+
+
+def test_the_outcome_of_a_step_is_handed_on() -> None:
+    async def step() -> Outcome:
+        return Outcome.PASS
+
+    assert asyncio.run(whole(step())) is Outcome.PASS

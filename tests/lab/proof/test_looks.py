@@ -9,10 +9,9 @@ import pytest
 
 from scaling_guide.lab.layout import LabError
 from scaling_guide.lab.proof import looks
-from scaling_guide.lab.proof.looks import Together, alone, whole
+from scaling_guide.lab.proof.looks import Together, alone
 from scaling_guide.lab.proof.matrix import Deletion, Kill
 from scaling_guide.lab.proof.mutants import Mutant
-from scaling_guide.verify.outcome import Outcome
 from tests.lab.proof.toy import Toy, lines, values
 
 FACTS = "abcdefghijklmnopqrst"
@@ -223,28 +222,3 @@ def test_a_line_that_another_check_notices_as_well_is_told_so() -> None:
     toy.also = {"b": "c"}
     found = asyncio.run(looks.left_out(toy, lines("abc")[1]))  # type: ignore[arg-type]
     assert found.noticed_by == ("b", "c")
-
-
-def test_a_step_is_carried_to_its_end_when_it_is_cancelled() -> None:
-    done = []
-
-    async def step() -> None:
-        await asyncio.sleep(0.02)
-        done.append("mended")
-
-    async def cancelled() -> None:
-        task = asyncio.create_task(whole(step()))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancelled())
-    assert done == ["mended"]
-
-
-def test_the_outcome_of_a_step_is_handed_on() -> None:
-    async def step() -> Outcome:
-        return Outcome.PASS
-
-    assert asyncio.run(whole(step())) is Outcome.PASS
