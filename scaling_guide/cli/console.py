@@ -14,6 +14,11 @@ out = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 
+def say(line: str) -> None:
+    """A line about work that goes on; never as markup, since it may be a server's own words."""
+    errors.print(line, style="dim", highlight=False, markup=False)
+
+
 def outcome_style(outcome: str) -> str:
     """The colour of an outcome; whatever could not be looked at is magenta."""
     return OUTCOME_STYLE.get(outcome, "magenta")

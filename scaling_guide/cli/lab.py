@@ -1,6 +1,5 @@
 """`guide lab`: the reference environment."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scaling_guide.cli import project
-from scaling_guide.cli.console import errors, out
+from scaling_guide.cli.console import out, say
 from scaling_guide.cli.measure import measure
 from scaling_guide.cli.mutate import mutate
 from scaling_guide.cli.rehearse import rehearse
@@ -35,9 +34,7 @@ def up(
 ) -> None:
     """Start the lab and return when every server is ready and proven ours."""
     tier = tier or project.environment(project.guide(number), "lab").tier
-    status = lifecycle.up(
-        number, tier, progress=partial(errors.print, style="dim", markup=False, highlight=False)
-    )
+    status = lifecycle.up(number, tier, progress=say)
     out.print(
         f"lab {status.number} is up, tier {status.tier}, in {status.root}", style="green", highlight=False
     )

@@ -2,14 +2,13 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from scaling_guide.cli import project
-from scaling_guide.cli.console import errors, out
+from scaling_guide.cli.console import errors, out, say
 from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measure.outdated import is_outdated
 from scaling_guide.lab.measure.result import Result, read, write
@@ -54,7 +53,6 @@ def measure(
         out.print(_list(guide, chosen))
         return
     environment = project.environment(guide, "lab")
-    say = partial(errors.print, style="dim", highlight=False, markup=False)
     # so that an end from outside takes the lab down as well
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     problems, is_whole = list[str](), bool(chosen)

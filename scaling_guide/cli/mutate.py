@@ -5,7 +5,6 @@ import json
 import signal
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from scaling_guide.cli import project
-from scaling_guide.cli.console import errors, out
+from scaling_guide.cli.console import errors, out, say
 from scaling_guide.lab.layout import lab
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.matrix import Proof, complaints
@@ -120,7 +119,6 @@ def _progress(verbose: bool) -> Iterator[Progress]:
     )
     with Bar(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task("", total=None)
-        say = partial(errors.print, style="dim", highlight=False, markup=False)
         yield Progress(say, lambda done, total: bar.update(task, completed=done, total=total), verbose)
 
 

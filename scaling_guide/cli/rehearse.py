@@ -2,14 +2,13 @@
 
 import signal
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from scaling_guide.cli import project
-from scaling_guide.cli.console import errors, out
+from scaling_guide.cli.console import errors, out, say
 from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measured import Measured, Seen, write
 from scaling_guide.lab.play import Procedure
@@ -46,7 +45,6 @@ def rehearse(
     own = number or lab().number % NUMBERS[-1] + 1
     guide = project.guide(own)
     environment = project.environment(guide, "lab")
-    say = partial(errors.print, style="dim", highlight=False, markup=False)
     # so that an end from outside puts everything back as well
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     measured, is_whole = [], True

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from types import MappingProxyType
 import psutil
 import psycopg
 
-from scaling_guide.lab import lifecycle, processes, waiting
+from scaling_guide.lab import lifecycle, ports, processes, waiting
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.servers import identities, pgbouncer, postgres
 from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
@@ -134,7 +133,7 @@ class Rig:
         for pause in waiting.pauses(START_SECONDS):
             if server.poll() is not None:
                 break
-            if _listens(address, port):
+            if ports.Bind(address, port) in ports.listened([server.pid]):
                 return
             time.sleep(pause)
         raise NotMeasured(f"`{self.noted[-1]}` does not listen")
@@ -193,14 +192,6 @@ class Rig:
         pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         text = text.replace(str(self.lab.root), "$LAB")
         return re.sub(rf"(?<![\d.])(?:{pattern})(?![\d.])", lambda found: names[found[0]], text)
-
-
-def _listens(address: str, port: int) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=START_SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 def _processor(pid: int) -> float:
