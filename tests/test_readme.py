@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaling_guide.verify.outcome import ExitCode
-from tests.live import own_number
+from tests.numbers import own_number
 
 REPO = Path(__file__).parents[1]
 README = (REPO / "README.md").read_text("utf-8")

@@ -8,7 +8,7 @@ import pytest
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab, LabError
 from tests.cli.conftest import REPO, Guide
-from tests.live import own_number
+from tests.numbers import own_number
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from scaling_guide.model.record import TIERS
 from scaling_guide.probes.observation import Unreachable
 from scaling_guide.verify.reports import REPORTS
 from tests.cli.conftest import REPO, Guide
-from tests.live import own_number
+from tests.numbers import own_number
 from tests.verify.observations import guide as documented
 from tests.world import World
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,19 +11,16 @@ import psutil
 import pytest
 
 from scaling_guide.lab import lifecycle, lock
-from scaling_guide.lab.layout import Lab, lab
+from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.owner import Owner
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.processes import Watchdog
 from scaling_guide.lab.server import Server
 from scaling_guide.lab.waiting import pauses
+from tests.numbers import own_number
 
 Events = list[Mapping[str, Any]]
 Act = Callable[[Owner], Awaitable[None]]
-
-# two numbers for each worker of a run in parallel
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-NUMBER = 77 + 2 * WORKER
 
 
 def processes_of(where: Lab) -> list[str]:
@@ -53,22 +49,9 @@ def gone_within(where: Lab, seconds: float) -> list[str]:
 
 
 @contextmanager
-def own_lab(number: int) -> Iterator[Lab]:
-    where = lab(number)
-    lifecycle.down(number)
-    shutil.rmtree(where.root, ignore_errors=True)
-    where.claim()
-    try:
-        yield where
-    finally:
-        lifecycle.down(number)
-        shutil.rmtree(where.root, ignore_errors=True)
-
-
-@contextmanager
 def up(fleet: Callable[[Lab, str], list[Server]]) -> Iterator[Lab]:
     """A lab with the servers of one of the functions in `fleets`."""
-    with own_lab(NUMBER) as where:
+    with own_number() as where:
         lifecycle.up(where.number, fleet=f"{fleet.__module__}:{fleet.__name__}")
         yield where
 
@@ -76,14 +59,14 @@ def up(fleet: Callable[[Lab, str], list[Server]]) -> Iterator[Lab]:
 @pytest.fixture
 def where() -> Iterator[Lab]:
     """A lab that is down, with an empty directory."""
-    with own_lab(NUMBER) as where:
+    with own_number() as where:
         yield where
 
 
 @pytest.fixture
 def beside() -> Iterator[Lab]:
     """A second such lab."""
-    with own_lab(NUMBER + 1) as where:
+    with own_number() as where:
         yield where
 
 

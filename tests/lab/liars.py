@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from scaling_guide.lab.client import Site
+from tests import numbers
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhi"
@@ -64,8 +65,7 @@ def close(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_address() -> tuple[str, int]:
+    """An address that nothing listens on, during the whole run."""
+    host = f"{numbers.own().net}.60"
+    return host, numbers.free_port(host)

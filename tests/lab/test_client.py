@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from scaling_guide.lab.client import Client, Site
-from tests.lab.liars import GOOD, HALF, Answer, close, each, free_port, request, reset, serving
+from tests.lab.liars import GOOD, HALF, Answer, close, each, free_address, request, reset, serving
 
 TIMEOUT = 0.2
 
@@ -100,7 +100,7 @@ def test_an_answer_that_is_no_http_is_malformed() -> None:
 
 
 def test_a_port_where_nobody_listens_is_refused() -> None:
-    client = Client(Site("127.0.0.1", free_port(), "app.test"), TIMEOUT)
+    client = Client(Site(*free_address(), "app.test"), TIMEOUT)
     assert asyncio.run(client.send("GET", "/", "order-1")) == "refused"
 
 

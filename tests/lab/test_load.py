@@ -10,7 +10,7 @@ import pytest
 
 from scaling_guide.lab.client import Site
 from scaling_guide.lab.load import Load, Report, Running, percentiles, run
-from tests.lab.liars import GOOD, Answer, each, free_port, request, serving
+from tests.lab.liars import GOOD, Answer, each, free_address, request, serving
 
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 STALL = 0.3
@@ -163,7 +163,7 @@ def test_a_percentile_is_a_value_that_occurred(values: list[float], expected: di
 
 
 def test_a_process_of_its_own_brings_back_the_same_report() -> None:
-    site = Site("127.0.0.1", free_port(), "app.test")
+    site = Site(*free_address(), "app.test")
 
     async def load() -> Report:
         async with Running(a_load(site, method="POST", orders="away", lead=0.1)) as running:
@@ -177,7 +177,7 @@ def test_a_process_of_its_own_brings_back_the_same_report() -> None:
 
 
 def test_a_load_that_cannot_start_is_an_error_and_not_an_empty_report() -> None:
-    site = Site("127.0.0.1", free_port(), "app.test", trust=Path("/nonexistent.pem"))
+    site = Site(*free_address(), "app.test", trust=Path("/nonexistent.pem"))
 
     async def load() -> None:
         async with Running(a_load(site)) as running:
@@ -188,7 +188,7 @@ def test_a_load_that_cannot_start_is_an_error_and_not_an_empty_report() -> None:
 
 
 def test_a_load_that_nobody_wants_any_more_ends_at_once() -> None:
-    site = Site("127.0.0.1", free_port(), "app.test")
+    site = Site(*free_address(), "app.test")
 
     async def load() -> None:
         async with Running(a_load(site, seconds=60, seconds_at_most=60, lead=0.1)) as running:

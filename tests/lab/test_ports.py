@@ -5,26 +5,25 @@ from collections.abc import Iterator
 import pytest
 
 from scaling_guide.lab.ports import Bind, holders, listened, strangers, taken
+from tests import numbers
 
-ADDRESS = "127.77.9.1"
+HOST = f"{numbers.own().net}.61"
 
 
 @pytest.fixture
 def free() -> Bind:
     """An address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return Bind(*probe.getsockname())
+    return Bind(HOST, numbers.free_port(HOST))
 
 
 @pytest.fixture(params=["", "0.0.0.0", "::"], ids=["exact", "any IPv4", "any IPv6"])
-def held(request: pytest.FixtureRequest, free: Bind) -> Iterator[Bind]:
+def held(request: pytest.FixtureRequest) -> Iterator[Bind]:
     """An address that this process listens on, alone or with all others."""
     family = socket.AF_INET6 if request.param == "::" else socket.AF_INET
     with socket.create_server(
-        (request.param or free.ip, free.port), family=family, dualstack_ipv6=family == socket.AF_INET6
-    ):
-        yield free
+        (request.param or HOST, 0), family=family, dualstack_ipv6=family == socket.AF_INET6
+    ) as listening:
+        yield Bind(HOST, listening.getsockname()[1])
 
 
 def test_a_free_address_is_not_taken(free: Bind) -> None:

@@ -16,7 +16,8 @@ from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
-from tests.lab.conftest import NUMBER, gone_within
+from tests import numbers
+from tests.lab.conftest import gone_within
 
 RATE = 60
 DRAIN = {
@@ -44,7 +45,7 @@ LOOK = {
 
 @pytest.fixture(scope="module")
 def guide() -> Guide:
-    where = Lab(NUMBER, Path("/nonexistent"))
+    where = Lab(numbers.own().number, Path("/nonexistent"))
     return load(where.repo / "data", where.variables)
 
 
@@ -272,7 +273,7 @@ def play_without_a_lab(
     """What is kept of a scenario that takes these courses one after the other."""
     left = list(courses)
     monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: left.pop(0))
-    where = Lab(NUMBER, Path("/nonexistent"))
+    where = Lab(numbers.own().number, Path("/nonexistent"))
     found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": most})))
     return found.scenarios["one"].seen["haproxy"]
 

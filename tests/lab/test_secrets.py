@@ -24,7 +24,7 @@ from scaling_guide.lab.servers import identities
 from scaling_guide.model.load import load
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.incident_pack import incident_pack
-from tests.live import own_number
+from tests.numbers import own_number
 
 REPO = Path(__file__).parents[2]
 GUIDE = str(Path(sys.executable).with_name("guide"))

@@ -1,6 +1,5 @@
 """The documented configuration of both load balancers, for addresses and a directory of the tests."""
 
-import os
 import re
 import shlex
 import shutil
@@ -23,16 +22,17 @@ from scaling_guide.model.load import examine
 from scaling_guide.model.record import Probe, TierName
 from scaling_guide.probes.observe import by_hand
 from scaling_guide.render.configs import render
+from tests import numbers
 
 DATA = Path(__file__).parents[2] / "data"
-# two runs of the tests at a time do not meet
-NET = f"127.66.{os.getpid() % 250 + 1}"
 SECONDS = 5.0
 
 
 @cache
 def _guide(root: Path) -> Guide:
-    guide, _ = examine(DATA, {"net": NET, "root": str(root), "repo": str(DATA.parent), "user": "me"})
+    guide, _ = examine(
+        DATA, {"net": numbers.own().net, "root": str(root), "repo": str(DATA.parent), "user": "me"}
+    )
     assert guide is not None
     return guide
 

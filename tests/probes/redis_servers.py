@@ -1,4 +1,4 @@
-"""Real Redis, Sentinel and Memcached servers for the tests of their probes, on 127.67.0.x, stopped again."""
+"""Real Redis, Sentinel and Memcached servers for the tests of their probes, stopped again."""
 
 import hashlib
 import shutil
@@ -15,8 +15,9 @@ import redis
 
 from scaling_guide.model.environments import MemcachedTarget, RedisTarget, SentinelTarget
 from scaling_guide.probes.observation import CannotObserve
+from tests import numbers
 
-HOST = "127.67.0.50"
+HOST = f"{numbers.own().net}.50"
 PASSWORD = "a-password-of-the-tests"
 START_SECONDS = 10.0
 RULES = "resetchannels -@all +ping +info +acl|whoami +acl|users +acl|dryrun"
@@ -34,9 +35,7 @@ class Node:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    return numbers.free_port(HOST)
 
 
 def acl(rules: str) -> str:

@@ -1,4 +1,4 @@
-"""Real servers, and liars, for the tests of the probes: started on 127.67.0.x and stopped again."""
+"""Real servers, and liars, for the tests of the probes: started on addresses of this process and stopped."""
 
 import asyncio
 import os
@@ -21,16 +21,15 @@ from scaling_guide.lab.app import service
 from scaling_guide.lab.app.instance import Instance
 from scaling_guide.lab.app.settings import Limits, Options
 from scaling_guide.model.environments import AppTarget, Environment, HaproxyTarget, NginxTarget, Target
+from tests import numbers
 
 SITE = "app.lab.test"
-HOST = "127.67.0.20"
+HOST = f"{numbers.own().net}.20"
 START_SECONDS = 5.0
 
 
-def free_port(host: str = HOST) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    return numbers.free_port(HOST)
 
 
 def environment(**targets: Target) -> Environment:

@@ -484,7 +484,9 @@ def test_where_none_runs_the_binary_is_not_asked_since_it_listens_while_it_tests
     assert (path / "asked").read_text().splitlines() == ["-v"]
 
 
-@pytest.mark.parametrize("pid", [str(os.getpid()), "999999999", "", "word"])
+@pytest.mark.parametrize(
+    "pid", [str(os.getpid()), "999999999", "", "word"], ids=["python", "none", "empty", "word"]
+)
 def test_a_pid_file_that_names_another_process_is_no_server(scratch: Scratch, pid: str) -> None:
     environment, stopped, path = scratch
     (path / "nginx.conf").write_text("events { }")

@@ -21,7 +21,7 @@ from scaling_guide.verify import plugin, run
 from scaling_guide.verify.reports import REPORTS
 from scaling_guide.verify.run import observe_for
 from scaling_guide.verify.selection import Selection, runbook_checks, select
-from tests.live import own_number
+from tests.numbers import own_number
 from tests.verify.observations import REPO, guide
 from tests.world import World
 

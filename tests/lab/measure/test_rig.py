@@ -14,6 +14,7 @@ from scaling_guide.lab.measure.rig import NotMeasured, Rig
 from scaling_guide.lab.servers import identities, pgbouncer
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine
+from tests import numbers
 
 REPO = Path(__file__).parents[3]
 
@@ -21,7 +22,7 @@ REPO = Path(__file__).parents[3]
 @pytest.fixture
 def where(tmp_path: Path) -> Lab:
     """A lab that was never started."""
-    return Lab(64, tmp_path)
+    return Lab(numbers.own().number, tmp_path)
 
 
 def of_lab(where: Lab) -> Environment:
@@ -36,8 +37,8 @@ def rig(where: Lab) -> Rig:
 
 
 def test_a_command_is_shown_with_names_in_place_of_addresses_and_paths(rig: Rig) -> None:
-    text = f"wrk http://127.64.0.20:8080/ 127.64.0.200 {rig.lab.root}/ca/ca.pem"
-    assert rig.shown(text) == "wrk http://nginx:8080/ 127.64.0.200 $LAB/ca/ca.pem"
+    text = f"wrk http://{rig.lab.net}.20:8080/ {rig.lab.net}.200 {rig.lab.root}/ca/ca.pem"
+    assert rig.shown(text) == f"wrk http://nginx:8080/ {rig.lab.net}.200 $LAB/ca/ca.pem"
 
 
 def test_a_tool_is_noted_by_its_name_and_what_it_said_comes_back(rig: Rig) -> None:
@@ -52,7 +53,8 @@ def test_a_tool_reads_the_scripts_that_were_written_for_it(rig: Rig) -> None:
 
 
 def test_a_script_is_shown_with_names_in_place_of_addresses(rig: Rig) -> None:
-    assert rig.run("cat", rig.script("server.conf", "listen 127.64.0.20:9080;")) == "listen 127.64.0.20:9080;"
+    text = f"listen {rig.lab.net}.20:9080;"
+    assert rig.run("cat", rig.script("server.conf", text)) == text
     assert rig.scripts == {"server.conf": "listen nginx:9080;"}
 
 
@@ -62,11 +64,12 @@ def test_a_tool_that_fails_is_told_with_its_last_words(rig: Rig) -> None:
 
 
 def test_a_server_of_its_own_serves_until_the_measurement_is_over(rig: Rig) -> None:
+    host = f"{rig.lab.net}.9"
     with rig.undo:
-        rig.serve("127.64.0.9", 8765, sys.executable, "-m", "http.server", "-b", "127.64.0.9", "8765")
-        assert urlopen("http://127.64.0.9:8765/").status == HTTPStatus.OK
+        rig.serve(host, 8765, sys.executable, "-m", "http.server", "-b", host, "8765")
+        assert urlopen(f"http://{host}:8765/").status == HTTPStatus.OK
     with pytest.raises(URLError, match="refused"):
-        urlopen("http://127.64.0.9:8765/")
+        urlopen(f"http://{host}:8765/")
 
 
 @pytest.mark.parametrize("argv", [("false",), ("sleep", "9")], ids=["ends", "never listens"])
@@ -75,7 +78,7 @@ def test_a_server_that_does_not_listen_is_told_and_ended(
 ) -> None:
     monkeypatch.setattr(measuring, "START_SECONDS", 0.1)
     with rig.undo, pytest.raises(NotMeasured, match=f"`{argv[0]}.*` does not listen"):
-        rig.serve("127.64.0.9", 8766, *argv)
+        rig.serve(f"{rig.lab.net}.9", 8766, *argv)
 
 
 def test_a_tool_that_is_not_installed_is_told(rig: Rig) -> None:

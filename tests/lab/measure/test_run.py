@@ -20,7 +20,7 @@ from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.record import System
 from tests.lab.conftest import processes_of
 from tests.lab.measure.records import make_record
-from tests.live import own_number
+from tests.numbers import own_number
 
 REPO = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from scaling_guide.model.environments import Environment, MemcachedTarget, Targe
 from scaling_guide.model.load import load
 from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
-from tests.live import own_number
+from tests.numbers import own_number
 from tests.verify.observations import REPO, checks, guide
 from tests.world import World
 

@@ -20,7 +20,7 @@ from scaling_guide.lab.proof.run import Course
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from tests.lab.proof.toy import Toy, lines, values
-from tests.live import own_number
+from tests.numbers import own_number
 from tests.verify.observations import REPO
 from tests.world import World
 

@@ -23,7 +23,7 @@ from scaling_guide.render.configs import render
 from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import runbook_checks
-from tests.live import own_number
+from tests.numbers import own_number
 
 REPO = Path(__file__).parents[3]
 SECONDS = 20.0
