@@ -6,6 +6,7 @@ follows from the path of the page::
     # Load balancing algorithms
 
     {{ sg.header() }}             outcome, owner, status, reviewed, last verified
+    {{ sg.questions() }}          questions of data/questions that this page answers, linked
 
     ## When you need it
     prose; a managed value is never typed but asked for:
@@ -18,6 +19,8 @@ follows from the path of the page::
 
     ## How to decide
     a hand-written table
+    ## Messages
+    {{ sg.messages() }}           messages of data/messages whose `page` is this topic: cause, where to go
     ## Settings
     {{ sg.settings() }}           all tiers; or sg.settings("fact-id", ...) for some
     ## From tier to tier

@@ -16,6 +16,8 @@ HEADINGS = (
     "Runbooks",
     "Thresholds",
     "Sources",
+    "Questions",
+    "Messages",
 )
 
 
@@ -56,4 +58,6 @@ def _cells(topic: TopicCoverage) -> tuple[str, ...]:
         str(topic.runbooks),
         str(topic.thresholds),
         str(topic.sources),
+        str(topic.questions),
+        str(topic.messages),
     )

@@ -14,6 +14,7 @@ from macros import (
     tiers,
     topic,
     verification,
+    words,
 )
 from macros.context import Context
 from macros.escape import inline
@@ -22,7 +23,7 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import TIERS, System, TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.topics import Topic
-from scaling_guide.model.units import words
+from scaling_guide.model.units import words as in_words
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class Namespace:
     def value(self, fact_id: str, tier: TierName | None = None) -> str:
         """The documented value in words: `4,096`, `60 s`. `tier` may be left out where all tiers agree."""
         expectation = self._expectation(fact_id, tier)
-        return inline(", ".join(words(item, expectation.unit) for item in as_list(expectation.value)))
+        return inline(", ".join(in_words(item, expectation.unit) for item in as_list(expectation.value)))
 
     def expect(self, fact_id: str, tier: TierName | None = None) -> str:
         """The documented value with its operator in words: `at most 60 s`."""
@@ -69,6 +70,12 @@ class Namespace:
 
     def header(self) -> str:
         return topic.header(self._site(), self._topic())
+
+    def questions(self) -> str:
+        return words.questions(self._site(), self._topic())
+
+    def messages(self) -> str:
+        return words.messages(self._site(), self._topic())
 
     def settings(self, *fact_ids: str) -> str:
         """The settings of the topic; those named, where any are."""

@@ -10,6 +10,7 @@ from macros.escape import cell, code, fill, tabs
 from macros.reports import OUTCOMES
 from scaling_guide.model.environments import Target
 from scaling_guide.model.facts import Fact
+from scaling_guide.model.pages import slug
 from scaling_guide.model.record import TIERS, Probe, System, TierName
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
@@ -132,7 +133,7 @@ def thresholds(site: Context, topic: Topic) -> str:
 
 def pitfalls(site: Context, topic: Topic) -> str:
     """What went wrong for real, why, and what to do instead."""
-    return fill("pitfalls", site=site, pitfalls=topic.pitfalls)
+    return fill("pitfalls", site=site, pitfalls=[(slug(each.title), each) for each in topic.pitfalls])
 
 
 def links(site: Context, topic: Topic) -> str:

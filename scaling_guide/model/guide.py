@@ -14,7 +14,9 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.measurements import Measurement
+from scaling_guide.model.messages import Message
 from scaling_guide.model.plans import SupabasePlans
+from scaling_guide.model.questions import Question
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.sources import Source
@@ -41,6 +43,8 @@ class Guide(BaseModel):
     environments: dict[str, Environment]
     unnoticed: tuple[Unnoticed, ...] = ()
     cache_keys: dict[str, CacheKeys] = {}
+    questions: dict[str, tuple[Question, ...]] = {}
+    messages: tuple[Message, ...] = ()
 
     @cached_property
     def facts(self) -> Mapping[str, Fact]:
@@ -72,6 +76,10 @@ class Guide(BaseModel):
                     spread = 1 + (meaning(jitter, Unit.RATIO) if jitter is not None else 0)
                     found[keys.begins] = meaning(self.written(keys.ttl, tier), Unit.DURATION) * spread
         return found
+
+    def messages_of(self, topic_id: str) -> tuple[Message, ...]:
+        """The messages that are explained on the page of a topic."""
+        return tuple(message for message in self.messages if message.topic == topic_id)
 
     def title(self, topic_id: str) -> str:
         """The title of `section/topic` from the table of contents. Raises KeyError for an unknown id."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,7 +17,9 @@ from scaling_guide.model import (
     environments,
     experiments,
     measurements,
+    messages,
     plans,
+    questions,
     runbooks,
     sources,
     topics,
@@ -27,8 +29,6 @@ from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
 from scaling_guide.model.rules import REFERENCE_CODES, RULES
 from scaling_guide.model.yaml_text import Document, KeyPath, read
-
-T = TypeVar("T")
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CODES = {
@@ -98,6 +98,8 @@ class _Reader:
         accidents = self.folder("experiments", experiments.Experiment)
         comparisons = self.folder("measurements", measurements.Measurement)
         places = self.folder("environments", environments.Environment)
+        asked = self.folder("questions", tuple[questions.Question, ...], depth=2)
+        printed = self.folder("messages", dict[Id, messages.Message])
         for name, topic in written.items():
             topic._id = name
             for fact_id, fact in topic.facts.items():
@@ -114,6 +116,12 @@ class _Reader:
             environment._name = name
             for target_id, target in environment.targets.items():
                 target._id = target_id
+        for name, each in asked.items():
+            for question in each:
+                question._topic = name
+        for product, lines in printed.items():
+            for message_id, message in lines.items():
+                message._id, message._product = message_id, product
         guide = Guide(
             directory=self.directory,
             sections=self.file("guide.yml", tuple[topics.Section, ...], ()),
@@ -129,15 +137,17 @@ class _Reader:
             measurements=comparisons,
             plans=self.folder("plans", plans.SupabasePlans),
             environments=places,
+            questions=asked,
+            messages=tuple(message for lines in printed.values() for message in lines.values()),
         )
         for environment in places.values():
             environment._cache_keys = guide.lifetimes(environment.tier)
         return guide
 
-    def folder(self, name: str, kind: type[T], depth: int = 1) -> dict[str, T]:
+    def folder(self, name: str, kind: Any, depth: int = 1) -> dict[str, Any]:
         """The records of a folder, keyed by their path below it without the ending."""
         base = self.directory / name
-        found: dict[str, T] = {}
+        found: dict[str, Any] = {}
         for path in sorted(path for path in base.rglob("*") if path.suffix in (".yml", ".yaml")):
             below = path.relative_to(base)
             if path.suffix != ".yml" or len(below.parts) != depth:
@@ -150,7 +160,7 @@ class _Reader:
                     found[below.with_suffix("").as_posix()] = record
         return found
 
-    def file(self, name: str, kind: Any, empty: T) -> T:
+    def file(self, name: str, kind: Any, empty: Any) -> Any:
         path = self.directory / name
         if not path.is_file():
             self.problems.append(

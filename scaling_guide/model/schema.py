@@ -15,7 +15,9 @@ from scaling_guide.model import (
     environments,
     experiments,
     measurements,
+    messages,
     plans,
+    questions,
     runbooks,
     sources,
     topics,
@@ -43,6 +45,8 @@ KINDS = {
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
     "experiment": Kind("experiments/*.yml", experiments.Experiment),
     "measurement": Kind("measurements/*.yml", measurements.Measurement),
+    "questions": Kind("questions/*/*.yml", tuple[questions.Question, ...]),
+    "messages": Kind("messages/*.yml", dict[Id, messages.Message]),
     "environment": Kind("environments/*.yml", environments.Environment),
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

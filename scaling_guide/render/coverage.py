@@ -39,6 +39,8 @@ class TopicCoverage:
     runbooks: int
     thresholds: int
     sources: int
+    questions: int
+    messages: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def _things(guide: Guide, topic_id: str, run: Document | None, matrix: Document 
         "runbooks": frozenset(topic.runbooks if topic else ()),
         "thresholds": frozenset(id for id, each in guide.thresholds.items() if each.topic == topic_id),
         "sources": _sources(topic) if topic else frozenset(),
+        "questions": frozenset(each.question for each in guide.questions.get(topic_id, ())),
+        "messages": frozenset(message.id for message in guide.messages_of(topic_id)),
     }
 
 

@@ -37,6 +37,8 @@ def test_what_nobody_looked_at_is_no_zero(site: Site) -> None:
         "Runbooks": "1",
         "Thresholds": "0",
         "Sources": "1",
+        "Questions": "0",
+        "Messages": "0",
     }
 
 

@@ -40,6 +40,7 @@ def tree(tmp_path: Path) -> Tree:
     def build(*overlays: str) -> Path:
         copy = tmp_path / "data"
         shutil.copytree(GOOD, copy, dirs_exist_ok=True)
+        shutil.copytree(FIXTURES / "docs", tmp_path / "docs", dirs_exist_ok=True)
         for overlay in overlays:
             laid_over(BAD / overlay, copy)
         return copy

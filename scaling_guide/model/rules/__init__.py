@@ -10,6 +10,7 @@ from scaling_guide.model.rules import (
     runbooks,
     sources,
     templates,
+    words,
 )
 from scaling_guide.model.rules.rule import Rule
 
@@ -55,6 +56,12 @@ RULES: tuple[Rule, ...] = (
     cache_keys.unknown_fact,
     measurements.expectation_unreadable,
     measurements.expectation_never_fails,
+    words.dangling_page,
+    words.dangling_anchor,
+    words.message_runbook,
+    words.unknown_product,
+    words.example_without_message,
+    words.said_twice,
     plans.stale_plan,
     plans.plans_not_in_order,
     runbooks.expired_waiver,
@@ -76,6 +83,7 @@ REFERENCE_CODES = frozenset(
         "UNKNOWN_ALERT",
         "UNKNOWN_WAIVER",
         "UNKNOWN_ATTESTATION",
+        "UNKNOWN_ANCHOR",
         "UNKNOWN_VALUE",
         "BUDGET_UNREADABLE",
         "TIER_UNDESCRIBED",

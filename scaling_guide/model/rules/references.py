@@ -42,6 +42,7 @@ def duplicate_id(guide: Guide, today: date) -> Iterator[Problem]:
         [(section.id, section, "id") for section in guide.sections],
         [(f"{section.id}/{entry.id}", entry, "id") for section in guide.sections for entry in section.topics],
         [(threshold.alert, threshold, "alert") for threshold in guide.thresholds.values()],
+        [(message.id, message, "") for message in guide.messages],
     ]
     for records in kinds:
         seen: dict[str, Location] = {}
