@@ -1,6 +1,4 @@
-"""What holds for all tests: nothing is skipped in CI, generated examples are the same in every run."""
-
-import os
+"""What holds for all tests: nothing is skipped, generated examples are the same in every run."""
 
 import pytest
 from hypothesis import settings
@@ -33,13 +31,12 @@ class NoSkips:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.skipped:
-            terminalreporter.section("skipped in CI", red=True, bold=True)
+            terminalreporter.section("skipped", red=True, bold=True)
             for report in self.skipped:
                 reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
                 terminalreporter.line(f"{report.nodeid}: {reason}")
-            terminalreporter.line("A skipped test fails the run in CI: provide what it needs, or delete it.")
+            terminalreporter.line("A skipped test fails the run: provide what it needs, or delete it.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.environ.get("CI") == "true":
-        config.pluginmanager.register(NoSkips(), "no-skips")
+    config.pluginmanager.register(NoSkips(), "no-skips")

@@ -49,7 +49,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, reports: Path) -> Path:
 @pytest.fixture(scope="session")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as it is read from disk, before anybody verified anything."""
-    return _built(tmp_path_factory.mktemp("offline"), SG_BUILD="nothing-was-run", OFFLINE="true")
+    no_reports = tmp_path_factory.mktemp("no-reports")
+    return _built(tmp_path_factory.mktemp("offline"), SG_BUILD=str(no_reports), OFFLINE="true")
 
 
 @pytest.fixture(scope="session", params=["served", "offline"])

@@ -1,5 +1,6 @@
 """Servers of a running lab, as the environment `lab` describes them."""
 
+import getpass
 import os
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import TypeVar
 
-from scaling_guide.lab import lifecycle
+from scaling_guide.lab import lifecycle, processes
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.waiting import pauses
 from scaling_guide.model.environments import Environment, Target
@@ -36,6 +37,11 @@ def pid_of(where: Lab, name: str) -> int:
     pid = lifecycle.status(where.number).servers[name].pid
     assert pid is not None
     return pid
+
+
+def user_of(*names: str) -> str:
+    """Whom a server runs as: the first of these system users under root, and else the one who started it."""
+    return processes.ordinary_user(*names) or getpass.getuser()
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -43,6 +43,15 @@ def becomes(url: str, status: int) -> bool:
     return False
 
 
+def has_ended(where: Lab) -> bool:
+    """Whether the application ends within a moment."""
+    for pause in pauses(5):
+        if lifecycle.status(where.number).servers["app-1"].state != "ready":
+            return True
+        time.sleep(pause)
+    return False
+
+
 def test_a_signal_drains_it_and_another_takes_that_back(where: Lab, url: str) -> None:
     send(where, SIGUSR1)
     assert becomes(url, 503)
@@ -63,6 +72,7 @@ def test_told_to_end_it_says_so_serves_on_and_finishes_what_it_has(where: Lab, u
     during = httpx.get(f"{url}/work?ms=0")
     assert (during.status_code, during.headers["connection"]) == (200, "close")
     asking.join(10)
+    assert has_ended(where)
     assert [answer.status_code for answer in slow] == [200]
 
 

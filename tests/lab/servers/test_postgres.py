@@ -1,5 +1,4 @@
 import asyncio
-import os
 import pwd
 import stat
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from scaling_guide.lab.servers import identities, postgres
 from scaling_guide.model.environments import PostgresTarget
 from tests.lab import fleets
 from tests.lab.conftest import up
-from tests.lab.servers.conftest import edited, kill, pid_of, target_of
+from tests.lab.servers.conftest import edited, kill, pid_of, target_of, user_of
 
 NEW = "insert into app.customers (email, created_at) values ('{}', now()) returning id::text"
 
@@ -48,10 +47,9 @@ def test_the_data_is_large_enough_for_plans_to_matter(where: Lab) -> None:
     assert "orders_by_customer" in str(plan)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a server as another user")
 def test_no_server_of_the_databases_runs_as_root(where: Lab) -> None:
     for name in ("postgres-primary", "postgres-replica", "pgbouncer"):
-        assert psutil.Process(pid_of(where, name)).username() == "postgres"
+        assert psutil.Process(pid_of(where, name)).username() == user_of("postgres")
 
 
 def test_passwords_are_for_their_owner_alone_and_stand_in_no_config(where: Lab) -> None:
@@ -60,8 +58,7 @@ def test_passwords_are_for_their_owner_alone_and_stand_in_no_config(where: Lab) 
         mode = identities.passfile(where, role).stat()
         assert stat.S_IMODE(mode.st_mode) == 0o600
     owner = identities.passfile(where, "replicator").stat().st_uid
-    expected = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    assert pwd.getpwuid(owner).pw_name == expected
+    assert pwd.getpwuid(owner).pw_name == user_of("postgres")
     for name in ("postgres-primary", "postgres-replica", "pgbouncer"):
         for path in where.directory(name).glob("*.*"):
             assert not [secret for secret in secrets.values() if secret in path.read_text()]
