@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from scaling_guide.cli import bench, lab, readers, verify
+from scaling_guide.cli import bench, lab, readers, verify, why
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
 from scaling_guide.model.lab_layout import NoSuchLab
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 _PANELS = {
     "Hold it against an environment": (verify.verify, verify.explain),
-    "Read": (readers.runbook, readers.size, readers.build, readers.incident_pack),
+    "Read": (readers.runbook, why.why, readers.size, readers.build, readers.incident_pack),
     "Work on it": (verify.validate, bench.bench),
 }
 for panel, commands in _PANELS.items():
