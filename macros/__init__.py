@@ -53,10 +53,11 @@ Front matter must not hold a key `sg`: it would hide the name.
 """
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from macros.context import Context
+from macros.context import Context, Known
 from macros.knowledge import known
 from macros.links import Links
 from macros.namespace import Namespace
@@ -67,10 +68,13 @@ def define_env(env: Any) -> None:
     root = Path(env.project_dir)
     docs = Path(env.conf["docs_dir"])
 
+    @cache  # a build sees one state of the data, however many blocks it has
+    def all_known() -> Known:
+        return known(root / "data", root / os.environ.get("SG_BUILD", "build"))
+
     def site() -> Context:
-        build = root / os.environ.get("SG_BUILD", "build")
         links = Links(docs, env.page.file.src_uri, env.conf["use_directory_urls"])
-        return Context(known(root / "data", build), links)
+        return Context(all_known(), links)
 
     env.variables["sg"] = Namespace(site)
 

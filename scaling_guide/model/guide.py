@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -52,9 +53,23 @@ class Guide(BaseModel):
         owners: tuple[Topic | Runbook, ...] = (*self.topics.values(), *self.runbooks.values())
         return {fact.id: fact for owner in owners for fact in owner.facts.values()}
 
-    def values(self, tier: TierName) -> dict[str, Any]:
+    def values(self, tier: TierName) -> Mapping[str, Any]:
         """What templates see: fact id to the value that config files take for `tier`."""
-        return {fact.id: fact.used(tier) for fact in self.facts.values()}
+        if tier not in self._used:
+            self._used[tier] = MappingProxyType({fact.id: fact.used(tier) for fact in self.facts.values()})
+        return self._used[tier]
+
+    @cached_property
+    def _used(self) -> dict[TierName, Mapping[str, Any]]:
+        return {}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but what was computed from the records is computed anew for the copy."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name, member in vars(Guide).items():
+            if isinstance(member, cached_property):
+                vars(copied).pop(name, None)
+        return copied
 
     def written(self, value: Documented | Scalar, tier: TierName) -> Scalar:
         """A value as it is written: here, or under the fact that it names. None for an unknown fact."""

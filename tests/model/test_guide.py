@@ -33,6 +33,15 @@ def test_templates_see_one_value_a_fact(guide: Guide) -> None:
     }
 
 
+def test_a_copy_does_not_remember_the_values_of_another(guide: Guide) -> None:
+    assert "limits-maxconn" in guide.values("large")
+    without = {name: topic for name, topic in guide.topics.items() if name != "balancing/limits"}
+    copied = guide.model_copy(update={"topics": without})
+    assert "limits-maxconn" not in copied.values("large")
+    assert "limits-maxconn" not in copied.facts
+    assert "limits-maxconn" in guide.values("large")
+
+
 def test_titles_come_from_the_table_of_contents(guide: Guide) -> None:
     assert guide.title("balancing/proxy") == "Proxy"
 

@@ -5,12 +5,12 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment as Jinja
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Template
 
 from scaling_guide.model.environments import (
     Environment,
@@ -121,7 +121,7 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
         context["supabase"] = supabase_api.Api(target)
     if isinstance(target, HaproxyTarget):
         context |= haproxy.commands(target, found.server) | certificate.commands(target, found)
-    return _jinja().from_string(template).render(context).strip()
+    return _compiled(template).render(context).strip()
 
 
 def _everywhere(found: Situation) -> dict[str, Any]:
@@ -195,6 +195,11 @@ def _commands(environment: Environment) -> Callable[..., str]:
 def _bounded(look: str, at_most: str) -> str:
     seconds = meaning(at_most, Unit.DURATION) / 1000
     return f"(SECONDS=0; until {look}\ndo ((SECONDS < {seconds:g})) || exit 1; sleep {_PAUSE:g}; done)"
+
+
+@lru_cache(maxsize=4096)
+def _compiled(template: str) -> Template:
+    return _jinja().from_string(template)
 
 
 @cache
