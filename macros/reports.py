@@ -20,6 +20,7 @@ OUTCOMES = (
     Outcome.UNREACHABLE,
     Outcome.TIMEOUT,
     Outcome.FLAKY,
+    Outcome.UNDETERMINED,
     Outcome.UNSUPPORTED,
     Outcome.WAIVED,
     Outcome.PASS,

@@ -39,6 +39,7 @@ LOOKS = {
     "timeout": _look("warn", "clock"),
     "flaky": _look("warn", "wave"),
     "waived": _look("warn", "flag"),
+    "undetermined": _look("warn", "ring"),
     "unsupported": _look("mute", "dash"),
     "not_applicable": _look("mute", "dash"),
     "critical": _look("bad", "alarm"),

@@ -9,15 +9,29 @@ from typing import Any
 
 from scaling_guide.model.units import Scalar, Unit, meaning, words
 
-Found = Scalar | Sequence[Scalar]
 ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Undetermined:
+    """In place of a value: the target answered, and yet the value cannot be determined.
+
+    `because` completes `cannot be determined: ...`: too little data, another server that was needed did not
+    answer. `empty` says that what would be counted has no member (no key, no request), so that a count of 0
+    or a list of none would say nothing.
+    """
+
+    because: str
+    empty: bool = False
+
+
+Found = Scalar | Sequence[Scalar] | Undetermined
 
 
 class Operator(StrEnum):
     """How a found value is held against the documented one."""
 
     EQUALS = "equals"
-    NOT_EQUALS = "not_equals"
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
     BETWEEN = "between"
@@ -25,36 +39,38 @@ class Operator(StrEnum):
     SET_EQUALS = "set_equals"
     CONTAINS = "contains"
     WITHIN = "within"
-    EXCLUDES = "excludes"
     MATCHES = "matches"
-    PRESENT = "present"
-    ABSENT = "absent"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one observation met the expectation, and what was found, in words."""
+    """Whether one observation met the expectation, and what was found, in words.
+
+    `undetermined` is the reason why neither can be said; `met` is then false.
+    """
 
     met: bool
     found: str
+    undetermined: str | None = None
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """An operator and the value of one tier. `value` is as written; lists for the set operators."""
+    """An operator and the value of one tier. `value` is as written; lists for the set operators.
+
+    An empty population meets the expectation only where `empty_meets`.
+    """
 
     operator: Operator
     value: Any
     unit: Unit = Unit.TEXT
-    witness: str | None = None
+    empty_meets: bool = False
 
     def words(self) -> str:
         """The expectation as a sentence part: `at least 4,096`, `one of least_conn, random`."""
         shown = [words(item, self.unit) for item in as_list(self.value)]
         if self.operator is Operator.BETWEEN:
             return f"between {shown[0]} and {shown[1]}"
-        if self.operator in (Operator.PRESENT, Operator.ABSENT):
-            return _PHRASE[self.operator]
         return f"{_PHRASE[self.operator]} {', '.join(shown)}".strip()
 
     def judge(self, values: Mapping[str, Any], setting: str) -> Verdict:
@@ -62,22 +78,26 @@ class Expectation:
 
         A `*` matches any name within one segment; every match must meet the expectation and no match meets
         none. `server *` stands for every server there is: one that lacks the setting does not meet it either.
-        `absent` alone is met by no match, provided that its witness, a setting that proves somebody looked,
-        has a value.
+        One match that is wrong outweighs others that cannot be determined.
         """
         matches = find(values, setting)
-        if self.operator is Operator.ABSENT:
-            looked = self.witness is not None and not _all_nothing(find(values, self.witness).values())
-            if matches:
-                return Verdict(False, self._shown(matches))
-            return Verdict(looked, ABSENT if looked else f"{ABSENT}, and so is its witness {self.witness}")
         if not matches:
             return Verdict(False, ABSENT)
         matches |= dict.fromkeys(_lacking(values, setting) - matches.keys())
-        bad = {name: found for name, found in matches.items() if not self._meets(found)}
+        unknown = {name: found for name, found in matches.items() if self._is_unknown(found)}
+        bad = {
+            name: found for name, found in matches.items() if name not in unknown and not self._meets(found)
+        }
+        if unknown and not bad:
+            return Verdict(False, "unknown", self._shown(unknown))
         return Verdict(not bad, self._shown(bad or matches))
 
+    def _is_unknown(self, found: Found) -> bool:
+        return isinstance(found, Undetermined) and not (found.empty and self.empty_meets)
+
     def _meets(self, found: Found) -> bool:
+        if isinstance(found, Undetermined):
+            return found.empty and self.empty_meets
         if _all_nothing(as_list(found)):
             return False
         try:
@@ -95,6 +115,8 @@ class Expectation:
     def _words(self, found: Found) -> str:
         if found is None:
             return ABSENT
+        if isinstance(found, Undetermined):
+            return found.because
         if isinstance(found, list | tuple):
             return ", ".join(words(item, self.unit) for item in found) or "an empty list"
         return words(found, self.unit)  # type: ignore[arg-type]
@@ -102,17 +124,13 @@ class Expectation:
 
 _PHRASE = {
     Operator.EQUALS: "",
-    Operator.NOT_EQUALS: "not",
     Operator.AT_LEAST: "at least",
     Operator.AT_MOST: "at most",
     Operator.ONE_OF: "one of",
     Operator.SET_EQUALS: "exactly the set",
     Operator.CONTAINS: "including",
     Operator.WITHIN: "nothing but",
-    Operator.EXCLUDES: "none of",
     Operator.MATCHES: "matching",
-    Operator.PRESENT: "set",
-    Operator.ABSENT: "not set",
 }
 
 
@@ -180,7 +198,6 @@ def _matches(found: Any, value: Any, unit: Unit) -> bool:
 
 _JUDGE: dict[Operator, Callable[[Any, Any, Unit], bool]] = {
     Operator.EQUALS: lambda found, value, unit: _means(found, unit) == _means(value, unit),
-    Operator.NOT_EQUALS: lambda found, value, unit: _means(found, unit) != _means(value, unit),
     Operator.AT_LEAST: lambda found, value, unit: bool(meaning(found, unit) >= meaning(value, unit)),
     Operator.AT_MOST: lambda found, value, unit: bool(meaning(found, unit) <= meaning(value, unit)),
     Operator.BETWEEN: _between,
@@ -188,7 +205,5 @@ _JUDGE: dict[Operator, Callable[[Any, Any, Unit], bool]] = {
     Operator.SET_EQUALS: lambda found, value, unit: _set_of(found, unit) == _set_of(value, unit),
     Operator.CONTAINS: lambda found, value, unit: _set_of(found, unit) >= _set_of(value, unit),
     Operator.WITHIN: lambda found, value, unit: _set_of(found, unit) <= _set_of(value, unit),
-    Operator.EXCLUDES: lambda found, value, unit: not _set_of(found, unit) & _set_of(value, unit),
     Operator.MATCHES: _matches,
-    Operator.PRESENT: lambda found, value, unit: found is not None,
 }

@@ -15,11 +15,11 @@ from scaling_guide.model.sources import Citation
 from scaling_guide.model.units import Unit
 
 
-class AbsentRule(Record):
-    """Why absence may be green, and the setting whose presence proves that somebody looked."""
+class EmptyRule(Record):
+    """What an empty population means, and why: `pass` where none at all is as good as none that is wrong."""
 
+    outcome: Literal["pass"]
     because: Text
-    witness: Text
 
 
 class Fact(Record):
@@ -33,7 +33,8 @@ class Fact(Record):
     `roles` limits the fact to targets with these roles: a primary's setting is not a replica's.
     `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot
     be derived. `mutations` names the ways in which the lab breaks a fact beyond rendering another value;
-    `seen_by` names other facts that see another value of this one and go red with it.
+    `seen_by` names other facts that see another value of this one and go red with it. A count over an empty
+    population is `undetermined` unless `when_empty` says what that means.
     """
 
     label: Text
@@ -49,11 +50,10 @@ class Fact(Record):
     since: Version | None = None
     until: Version | None = None
     severity: Literal["critical", "warning"] = "warning"
-    tags: tuple[Id, ...] = ()
     alternatives: tuple[Any, ...] = ()
     mutations: tuple[Text, ...] = ()
     seen_by: tuple[Id, ...] = ()
-    when_absent: AbsentRule | None = None
+    when_empty: EmptyRule | None = None
 
     _id: str = PrivateAttr(default="")
     _topic: str | None = PrivateAttr(default=None)
@@ -110,8 +110,7 @@ class Fact(Record):
 
     def expectation(self, tier: TierName) -> Expectation:
         """The expectation for `tier`, placeholders not yet filled in."""
-        witness = self.when_absent.witness if self.when_absent else None
-        return Expectation(self.operator, self.value(tier), self.unit, witness)
+        return Expectation(self.operator, self.value(tier), self.unit, self.when_empty is not None)
 
     def claim(self, environment: Environment) -> "Claim":
         """What the fact claims about `environment`, with nothing left to fill in."""
@@ -120,13 +119,7 @@ class Fact(Record):
             filled = environment.placeholders.get(expectation.value)
             if filled is not None:
                 expectation = replace(expectation, value=filled)
-        if expectation.witness is not None:
-            expectation = replace(expectation, witness=_on(environment, expectation.witness))
-        return Claim(_on(environment, self.setting), expectation)
-
-
-def _on(environment: Environment, setting: str) -> str:
-    return setting.replace("{site}", environment.site)
+        return Claim(self.setting.replace("{site}", environment.site), expectation)
 
 
 def is_tiered(written: Any) -> bool:

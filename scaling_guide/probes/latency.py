@@ -14,7 +14,7 @@ from math import comb
 
 from scaling_guide.model.environments import AppTarget, Environment
 from scaling_guide.probes import stopwatch
-from scaling_guide.probes.observation import Found, Malformed, Timeout, Unreachable, Unsupported
+from scaling_guide.probes.observation import Found, Malformed, Timeout, Undetermined, Unreachable, Unsupported
 
 CONFIDENCE = 0.95
 REQUESTS = 93
@@ -29,10 +29,12 @@ SHARE = 0.7
 
 
 def probe(environment: Environment, target: AppTarget, deadline: float) -> Found:
-    """Bounds of the median and the 95th percentile, and the server errors among the requests.
+    """Bounds of the median and the 95th percentile of good answers, and how many of the others there were.
 
-    Raises Unreachable, Unsupported where there is no such list, Malformed where the series breaks off, and
-    Timeout, also where fewer than FEWEST were answered, which says nothing.
+    Only an answer with a status of 200 to 299 is a read. With fewer than FEWEST of them the bounds are
+    undetermined, and so are the errors with fewer answers of which none is one. Raises Unreachable,
+    Unsupported where there is no such list, Malformed where the series breaks off, and Timeout where nothing
+    was answered in time.
     """
     begun = time.monotonic()
     site = environment.site
@@ -48,14 +50,17 @@ def probe(environment: Environment, target: AppTarget, deadline: float) -> Found
     timed = _run(target, job, begun + deadline)
     if any(status in (404, 405) for _, status in timed):
         raise Unsupported(f"{target.id}: there is no {environment.api}: name the `api` to look at")
-    if len(timed) < FEWEST:
-        raise Timeout(f"{target.id}: {len(timed)} reads were answered in time, and p95 takes {FEWEST}")
-    seconds = [spent for spent, _ in timed]
+    if not timed:
+        raise Timeout(f"{target.id}: no read was answered in time")
+    seconds = [spent for spent, status in timed if 200 <= status < 300]
+    errors = len(timed) - len(seconds)
+    few = Undetermined(f"{len(seconds)} of {len(timed)} reads were good and in time; {FEWEST} are needed")
+    is_enough = len(seconds) >= FEWEST
     return "", {
         "read > requests": len(timed),
-        "read > errors": sum(1 for _, status in timed if status >= 500),
-        "read > p50": _shown(upper_bound(seconds, 0.5)),
-        "read > p95": _shown(upper_bound(seconds, 0.95)),
+        "read > errors": errors if errors or len(timed) >= FEWEST else few,
+        "read > p50": _shown(upper_bound(seconds, 0.5)) if is_enough else few,
+        "read > p95": _shown(upper_bound(seconds, 0.95)) if is_enough else few,
     }
 
 

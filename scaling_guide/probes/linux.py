@@ -11,7 +11,7 @@ from typing import Any
 
 from scaling_guide.model.environments import Environment, LinuxTarget
 from scaling_guide.probes import transport
-from scaling_guide.probes.observation import Found, Malformed, Unsupported
+from scaling_guide.probes.observation import Found, Malformed, Undetermined, Unsupported
 
 REQUESTS = 0
 
@@ -226,8 +226,10 @@ def _int(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
 
 
-def _share(name: str, part: int | None, whole: int | None) -> dict[str, str]:
-    """`part` of `whole` in percent; nothing where either is unknown, and 0 where nothing happened at all."""
+def _share(name: str, part: int | None, whole: int | None) -> dict[str, Any]:
+    """`part` of `whole` in percent; nothing where either is unknown, undetermined where both are 0."""
     if part is None or whole is None:
         return {}
-    return {name: f"{100 * part / whole:.4f}%" if whole else "0%" if not part else "100%"}
+    if not (part or whole):
+        return {name: Undetermined("there is nothing of the kind to count", empty=True)}
+    return {name: f"{100 * part / whole:.4f}%" if whole else "100%"}

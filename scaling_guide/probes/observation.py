@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-# below a setting: why there is no value yet, though somebody looked; and who is behind the value
-CANNOT_TELL = "cannot tell"
+from scaling_guide.model.expectation import Undetermined as Undetermined
+
+# below a setting: who is behind the value
 HOLDER = "holder"
 
 
@@ -14,8 +15,8 @@ class Observation:
     """One look at one target.
 
     `values` maps a setting (`backend app > server app-1 > weight`) to what was found: a scalar as the product
-    writes it, or a list of scalars. Where it is too early to say, there is `SETTING > cannot tell` instead,
-    with the reason. `version` is the product's own word. `observed_at` is ISO 8601 in UTC, `seconds` is how
+    writes it, or a list of scalars. Undetermined, with the reason, is in place of a value that the answer is
+    too little for. `version` is the product's own word. `observed_at` is ISO 8601 in UTC, `seconds` is how
     long the look took.
     """
 

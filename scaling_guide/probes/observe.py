@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,15 @@ from scaling_guide.probes import (
     supabase,
     tls,
 )
-from scaling_guide.probes.observation import CannotObserve, Failure, Found, Malformed, Observation, Result
+from scaling_guide.probes.observation import (
+    CannotObserve,
+    Failure,
+    Found,
+    Malformed,
+    Observation,
+    Result,
+    Undetermined,
+)
 from scaling_guide.probes.transport import typed
 
 SCHEMA = 1
@@ -225,9 +233,13 @@ def replay(path: Path, environment: str | None = None) -> dict[Need, Result]:
 def _result(row: dict[str, Any]) -> Result:
     kind = _KINDS[row["kind"]]
     result = kind(**{field.name: row[field.name] for field in fields(kind)})
-    if isinstance(result, Observation) and not (isinstance(result.values, dict) and result.values):
+    if isinstance(result, Failure):
+        return result
+    if not (isinstance(result.values, dict) and result.values):
         raise ValueError(f"{result.probe} of {result.target} saw nothing")
-    return result
+    values = {name: Undetermined(**each) if isinstance(each, dict) else each
+              for name, each in result.values.items()}  # fmt: skip
+    return replace(result, values=values)
 
 
 # ----------------------------------------------------------------------------------------------- by hand

@@ -9,11 +9,11 @@ from typing import Any
 from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
 from scaling_guide.probes import sql
 from scaling_guide.probes.observation import (
-    CANNOT_TELL,
     HOLDER,
     CannotObserve,
     Found,
     Malformed,
+    Undetermined,
     Unreachable,
 )
 from scaling_guide.probes.postgres import NONE
@@ -165,10 +165,10 @@ def _room(
             with sql.session(server, max(0.1, ends - time.monotonic())) as connection:
                 found = sql.row(connection, _ROOM)
         except CannotObserve as reason:
-            return {f"{_LEFT} > {CANNOT_TELL}": f"its server cannot be asked: {reason}"}
+            return {_LEFT: Undetermined(f"its server cannot be asked: {reason}")}
         left[server.id] = int(found["usable"] * (1 - SPARE_SHARE)) - found["checker"] - wanted
     if not left:
-        return {f"{_LEFT} > {CANNOT_TELL}": "no database leads to a server of this environment"}
+        return {_LEFT: Undetermined("no database leads to a server of this environment")}
     fullest = min(left, key=lambda name: left[name])
     return {_LEFT: left[fullest], f"{_LEFT} > {HOLDER}": f"at {fullest}"}
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scaling_guide.probes import sql
-from scaling_guide.probes.observation import CANNOT_TELL, HOLDER
+from scaling_guide.probes.observation import HOLDER, Undetermined
 
 # servers tell their counters once a second at most, so twice the time would hardly see more
 SAMPLE_SECONDS = 0.2
@@ -49,14 +49,19 @@ def a_day(name: str, first: Mapping[str, Any], second: Mapping[str, Any], second
 
 
 def _checkpoints(connection: sql.Connection) -> dict[str, Any]:
-    """The share of checkpoints that did not wait for their time, once there are enough to tell."""
+    """The share of checkpoints that did not wait for their time, once there are enough to tell.
+
+    Where none was forced, more of them would not make it worse.
+    """
     newer = connection.info.server_version >= _CHECKPOINTER
     found = sql.row(connection, _CHECKPOINTS_17 if newer else _CHECKPOINTS)
     count = found["timed"] + found["forced"]
-    if count < CHECKPOINTS_NEEDED:
-        said = f"{count} checkpoints since the counters began; {CHECKPOINTS_NEEDED} are needed"
-        return {f"checkpoints > forced > {CANNOT_TELL}": said}
-    return {"checkpoints > forced": f"{100 * found['forced'] / count:.1f}%"}
+    share: Any = f"{100 * found['forced'] / count:.1f}%" if count else None
+    if not count:
+        share = Undetermined("no checkpoint since the counters began", empty=True)
+    elif found["forced"] and count < CHECKPOINTS_NEEDED:
+        share = Undetermined(f"{count} checkpoints since the counters began; {CHECKPOINTS_NEEDED} are needed")
+    return {"checkpoints > forced": share}
 
 
 def now(connection: sql.Connection) -> dict[str, Any]:
@@ -83,7 +88,7 @@ _COUNTERS = """
 select deadlocks, conflicts, temp_bytes as spilled,
   (select coalesce(sum(size), 0) from pg_ls_tmpdir()) as open,
   extract(epoch from clock_timestamp() - greatest(d.stats_reset, b.stats_reset)) as age
-from pg_stat_database d cross join pg_stat_bgwriter b where d.datname = current_database()
+from pg_stat_database d cross join pg_stat_archiver b where d.datname = current_database()
 """
 _CHECKPOINTS = "select checkpoints_timed as timed, checkpoints_req as forced from pg_stat_bgwriter"
 _CHECKPOINTS_17 = "select num_timed as timed, num_requested as forced from pg_stat_checkpointer"

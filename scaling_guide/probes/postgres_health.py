@@ -11,7 +11,7 @@ from psycopg import errors
 
 from scaling_guide.model.environments import Environment, PostgresTarget
 from scaling_guide.probes import postgres_activity, postgres_indexes, sql
-from scaling_guide.probes.observation import Found
+from scaling_guide.probes.observation import Found, Undetermined
 from scaling_guide.probes.postgres import NONE
 
 # below this nobody misses the space, and measuring is not worth a look at the pages
@@ -29,9 +29,9 @@ def probe(environment: Environment, target: PostgresTarget, deadline: float) -> 
         values: dict[str, Any] = _statements(connection)
         with postgres_activity.sampled(connection, values, target.upstream is None):
             if target.upstream is None:
-                for query in _NAMES:
-                    values[query] = sql.row(connection, _NAMES[query])["names"] or NONE
-                values |= _counts(connection)
+                populations = sql.row(connection, _POPULATIONS)
+                values |= _names(connection, populations)
+                values |= _counts(connection, populations)
                 values |= postgres_activity.now(connection)
                 values |= postgres_indexes.unused(environment, target, connection, ends)
         return sql.version(connection), values
@@ -51,19 +51,50 @@ def _statements(connection: sql.Connection) -> dict[str, Any]:
     return {"statements > recorded": recorded, "statements > forgotten a day": "not recorded"}
 
 
-def _counts(connection: sql.Connection) -> dict[str, Any]:
+def _names(connection: sql.Connection, populations: Mapping[str, int]) -> dict[str, Any]:
+    """The names that each query finds; undetermined where there is nothing that could be found."""
+    values: dict[str, Any] = {}
+    for setting, query in _NAMES.items():
+        names = sql.row(connection, query)["names"]
+        kind = _KINDS.get(setting)
+        is_empty = names is None and kind is not None and not populations[kind]
+        values[setting] = _none_of(str(kind)) if is_empty else names or NONE
+    return values
+
+
+def _counts(connection: sql.Connection, populations: Mapping[str, int]) -> dict[str, Any]:
     sequences = sql.row(connection, _FULLEST)
-    partitions = sql.row(connection, _PARTITIONS)
+    days = sql.row(connection, _PARTITIONS)["days"]
     bloat = sql.row(connection, _BLOAT, {"size": SMALLEST_TABLE})
+    large = f"tables of {SMALLEST_TABLE // 2**20} MiB or more"
+    partitioned, most = "partitioned tables", sql.row(connection, _MOST_PARTITIONS)["most"]
     return {
-        "sequences > fullest": f"{sequences['share']}%",
-        "bloat > worst table": f"{bloat['share']}%",
+        "sequences > fullest": f"{sequences['share']}%"
+        if populations["sequences"]
+        else _none_of("sequences"),
+        "bloat > worst table": f"{bloat['share']}%" if bloat["tables"] else _none_of(large),
         "bloat > tables": bloat["tables"],
         "wraparound > used": f"{sql.row(connection, _AGE)['share']}%",
-        "partitions > days ahead": partitions["days"],
-        "partitions > most": sql.row(connection, _MOST_PARTITIONS)["most"],
+        "partitions > days ahead": _none_of("tables partitioned by time") if days is None else days,
+        "partitions > most": most if populations[partitioned] else _none_of(partitioned),
     }
 
+
+def _none_of(kind: str) -> Undetermined:
+    return Undetermined(f"there are no {kind}", empty=True)
+
+
+# what the names of a query are drawn from
+_KINDS: Mapping[str, str] = {
+    "indexes > invalid": "indexes",
+    "indexes > duplicate": "indexes",
+    "foreign keys > without index": "foreign keys",
+    "tables > without primary key": "tables",
+    "keys > narrow": "primary keys",
+    "sequences > hidden": "sequences",
+    "autovacuum > off": "tables",
+    "partitions > strays": "default partitions",
+}
 
 # the application's own tables
 _OWN = (
@@ -149,6 +180,18 @@ _NAMES: Mapping[str, str] = {
         where coalesce(pg_stat_get_live_tuples(c.oid), 0) > 0 or c.reltuples > 0
     """,
 }
+_POPULATIONS = f"""
+with own as (select c.oid, c.relkind, c.relispartition from pg_class c join pg_namespace n
+  on n.oid = c.relnamespace where {_OWN})
+select
+  (select count(*) from own where relkind in ('r', 'p')) as tables,
+  (select count(*) from own where relkind in ('i', 'I')) as indexes,
+  (select count(*) from own where relkind = 'S') as sequences,
+  (select count(*) from own where relkind = 'p' and not relispartition) as "partitioned tables",
+  (select count(*) from pg_constraint where contype = 'f') as "foreign keys",
+  (select count(*) from pg_index join own on own.oid = indrelid where indisprimary) as "primary keys",
+  (select count(*) from pg_partitioned_table where partdefid <> 0) as "default partitions"
+"""
 _STATEMENTS = """
 select exists (select from pg_stat_statements where query = '<insufficient privilege>') as hidden,
   (select round(dealloc / greatest(1, extract(epoch from now() - stats_reset) / 86400), 1)
@@ -180,7 +223,7 @@ with bounds as (
 furthest as (
   select partrelid, max(bound::timestamptz) as bound from bounds group by partrelid)
 select
-  coalesce(floor(extract(epoch from min(bound) - now()) / 86400), 0)::int as days from furthest
+  floor(extract(epoch from min(bound) - now()) / 86400)::int as days from furthest
 """
 _MOST_PARTITIONS = """
 select coalesce(max((select count(*) from pg_partition_tree(c.oid) where isleaf)), 0) as most

@@ -5,7 +5,7 @@ from typing import Any
 
 from scaling_guide.model.environments import Environment, PostgresTarget
 from scaling_guide.probes import sql
-from scaling_guide.probes.observation import CANNOT_TELL, CannotObserve
+from scaling_guide.probes.observation import CannotObserve, Undetermined
 from scaling_guide.probes.postgres import NONE
 
 # a report of the month's first day must have had its chance
@@ -19,24 +19,28 @@ _SETTING = "indexes > unused"
 def unused(
     environment: Environment, target: PostgresTarget, connection: sql.Connection, ends: float
 ) -> dict[str, Any]:
-    """The large indexes of the primary that nobody used, or why that cannot be told.
+    """The large indexes of the primary that no query used, or why that cannot be determined.
 
-    `ends` is when, by the monotonic clock, the replicas must have answered too.
+    An index that was used once is used, so where each was, neither the replicas nor the time matter. `ends`
+    is when, by the monotonic clock, the replicas must have answered.
     """
     found = [sql.row(connection, _UNUSED, {"size": SMALLEST_INDEX})]
+    if not found[0]["names"]:
+        return {_SETTING: NONE}
     for replica in environment.targets.values():
         if isinstance(replica, PostgresTarget) and replica.upstream == target.id:
             try:
                 with sql.session(replica, max(0.1, ends - time.monotonic())) as there:
                     found.append(sql.row(there, _UNUSED, {"size": SMALLEST_INDEX}))
             except CannotObserve as reason:
-                return {f"{_SETTING} > {CANNOT_TELL}": f"a replica may use them: {reason}"}
+                return {_SETTING: Undetermined(f"a replica may use them: {reason}")}
+    nowhere = set.intersection(*(set(each["names"] or []) for each in found))
+    if not nowhere:
+        return {_SETTING: NONE}
     days = min(float(each["days"]) for each in found)
     if days < DAYS_NEEDED:
-        said = f"the counters began {days:.1f} days ago; {DAYS_NEEDED} are needed"
-        return {f"{_SETTING} > {CANNOT_TELL}": said}
-    nowhere = set.intersection(*(set(each["names"] or []) for each in found))
-    return {_SETTING: ", ".join(sorted(nowhere)) or NONE}
+        return {_SETTING: Undetermined(f"the counters began {days:.1f} days ago; {DAYS_NEEDED} are needed")}
+    return {_SETTING: ", ".join(sorted(nowhere))}
 
 
 # what keeps something unique or belongs to a constraint does its work without being scanned; a partition's
@@ -53,5 +57,5 @@ select
     select top from used group by top
     having sum(idx_scan) = 0 and sum(pg_relation_size(indexrelid)) >= %(size)s) unused) as names,
   (select extract(epoch from now() - greatest(d.stats_reset, b.stats_reset)) / 86400
-    from pg_stat_database d cross join pg_stat_bgwriter b where d.datname = current_database()) as days
+    from pg_stat_database d cross join pg_stat_archiver b where d.datname = current_database()) as days
 """

@@ -10,7 +10,7 @@ from typing import Any
 import redis as client
 
 from scaling_guide.model.environments import Environment, RedisTarget
-from scaling_guide.probes.observation import Found, Malformed, Unreachable, Unsupported
+from scaling_guide.probes.observation import Found, Malformed, Undetermined, Unreachable, Unsupported
 from scaling_guide.probes.redis_session import (
     Session,
     fields,
@@ -73,7 +73,7 @@ def _info(asked: Session) -> Mapping[str, str]:
 
 
 def _sample(first: Mapping[str, str], second: Mapping[str, str], seconds: float) -> dict[str, Any]:
-    """Rates from the difference of two samples; in words where it is too small to tell anything."""
+    """Rates from the difference of two samples, where it is large enough."""
 
     def grown(name: str) -> int:
         # a restart in between begins to count anew
@@ -81,9 +81,8 @@ def _sample(first: Mapping[str, str], second: Mapping[str, str], seconds: float)
 
     hits, misses = grown("keyspace_hits"), grown("keyspace_misses")
     lookups = hits + misses
-    ratio: Any = (
-        round(hits / lookups, 4) if lookups >= LOOKUPS_NEEDED else f"{lookups} lookups: too few to tell"
-    )
+    few = Undetermined(f"{lookups} lookups in {seconds:.1f} s; {LOOKUPS_NEEDED} are needed", not lookups)
+    ratio = round(hits / lookups, 4) if lookups >= LOOKUPS_NEEDED else few
     return {
         "sample > lookups": lookups,
         "sample > hit ratio": ratio,
@@ -95,6 +94,7 @@ def _state(info: Mapping[str, str]) -> dict[str, Any]:
     used, limit = _number(info, "used_memory"), _number(info, "maxmemory")
     clients, most = _number(info, "connected_clients"), _number(info, "maxclients")
     databases = [parts(text) for name, text in info.items() if re.fullmatch("db[0-9]+", name)]
+    keys = sum(int(each["keys"]) for each in databases)
     return {
         "memory > maxmemory": limit,
         "memory > policy": info.get("maxmemory_policy"),
@@ -109,12 +109,15 @@ def _state(info: Mapping[str, str]) -> dict[str, Any]:
         "stats > hits since start": _number(info, "keyspace_hits"),
         "stats > misses since start": _number(info, "keyspace_misses"),
         **{f"errors > {name}": _errors(info, name) for name in ("OOM", "NOREPLICAS", "MISCONF")},
-        "keyspace > keys": sum(int(each["keys"]) for each in databases),
-        "keyspace > without ttl": sum(int(each["keys"]) - int(each["expires"]) for each in databases),
+        "keyspace > keys": keys,
+        "keyspace > without ttl": keys - sum(int(each["expires"]) for each in databases) if keys else _NO_KEY,
         "persistence > aof": "yes" if info.get("aof_enabled") == "1" else "no",
         "persistence > last aof write": info.get("aof_last_write_status"),
         **_replication(info),
     }
+
+
+_NO_KEY = Undetermined("there is no key", empty=True)
 
 
 def _errors(info: Mapping[str, str], name: str) -> int:
@@ -163,19 +166,25 @@ def _ttl_sample(asked: Session, documented: Mapping[str, float]) -> dict[str, An
     times = [answer for answer in answers if isinstance(answer, int)]
     # -2: it expired meanwhile
     expiring = [each // (BUCKET_SECONDS * 1000) for each in times if each >= 0]
-    share: Any = f"{len(expiring)} keys: too few to tell"
+    few = f"{len(expiring)} keys that expire were drawn; {KEYS_NEEDED} are needed"
+    share: Any = Undetermined(few, not names)
     if len(expiring) >= KEYS_NEEDED:
         share = round(max(Counter(expiring).values()) / len(expiring), 4)
     return {
         **_classes(dict(zip(names, answers, strict=True)), documented),
         "ttl sample > keys": len(names),
-        "ttl sample > without ttl": times.count(-1),
-        "ttl sample > outside the cache's names": foreign,
+        "ttl sample > without ttl": times.count(-1) if names else _NO_KEY,
+        "ttl sample > outside the cache's names": foreign if names else _NO_KEY,
         f"ttl sample > largest share in {BUCKET_SECONDS} s": share,
     }
 
 
+_UNDOCUMENTED, _LATE = "ttl sample > undocumented names", "ttl sample > beyond their class"
+
+
 def _classes(sample: Mapping[str, Any], documented: Mapping[str, float]) -> dict[str, Any]:
+    if not sample:
+        return dict.fromkeys((_UNDOCUMENTED, _LATE), _NO_KEY)
     unknown, late = set[str](), set[str]()
     for name, left in sample.items():
         if not isinstance(left, int):
@@ -186,8 +195,8 @@ def _classes(sample: Mapping[str, Any], documented: Mapping[str, float]) -> dict
         elif left > documented[begins] + ROUNDING_MS:
             late.add(begins)
     return {
-        "ttl sample > undocumented names": ", ".join(sorted(unknown)) or "none",
-        "ttl sample > beyond their class": ", ".join(sorted(late)) or "none",
+        _UNDOCUMENTED: ", ".join(sorted(unknown)) or "none",
+        _LATE: ", ".join(sorted(late)) or "none",
     }
 
 

@@ -9,7 +9,7 @@ from scaling_guide.model.environments import Environment, Target, Waiver
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.record import Probe
 from scaling_guide.model.rules.facts import version
-from scaling_guide.probes.observation import CANNOT_TELL, HOLDER, Failure, Observation, Result
+from scaling_guide.probes.observation import HOLDER, Failure, Observation, Result
 from scaling_guide.probes.observe import REQUESTS, by_hand
 from scaling_guide.verify.outcome import Outcome
 
@@ -132,10 +132,10 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
     if gate:
         return _Judgement(Outcome.NOT_APPLICABLE, None, gate)
     claim = fact.claim(check.environment)
-    untold = result.values.get(f"{claim.setting} > {CANNOT_TELL}")
-    if untold:
-        return _Judgement(Outcome.NOT_APPLICABLE, None, f"{claim.setting} cannot be told: {untold}")
     verdict = claim.judge(result.values)
+    if verdict.undetermined is not None:
+        message = f"{check.target.id}: {claim.setting} cannot be determined: {verdict.undetermined}"
+        return _Judgement(Outcome.UNDETERMINED, None, message)
     expected = claim.expectation.words()
     found = _vouched(fact, claim.setting, result, verdict.found)
     if verdict.met:

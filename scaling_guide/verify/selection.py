@@ -17,7 +17,6 @@ class Selection:
     runbooks: frozenset[str] = frozenset()
     systems: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
     before: bool = False
 
     def unknown(self, guide: Guide, environment: Environment) -> tuple[str, ...]:
@@ -28,7 +27,6 @@ class Selection:
             "runbook": (self.runbooks, set(guide.runbooks)),
             "system": (self.systems, {str(target.system) for target in environment.targets.values()}),
             "target": (self.targets, set(environment.targets)),
-            "tag": (self.tags, {tag for fact in guide.facts.values() for tag in fact.tags}),
         }
         return tuple(
             f"there is no {kind} {name}; {instead(name, there)}"
@@ -46,7 +44,6 @@ class Selection:
                 (self.runbooks, {check.runbook}),
                 (self.systems, {str(check.target.system)}),
                 (self.targets, {check.target.id}),
-                (self.tags, set(fact.tags)),
             )
         ) and (not self.before or check.phase == "preconditions")
 

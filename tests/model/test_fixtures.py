@@ -14,6 +14,8 @@ from scaling_guide.model.rules import REFERENCE_CODES
 from tests.model.conftest import BAD, GOOD, Tree, look
 
 FIXTURES = sorted(path.name for path in BAD.iterdir())
+# no operator is met by nothing, so no data brings this about: test_rules tries it on a judge that is wrong
+WITHOUT_FIXTURE = {"GREEN_ON_NOTHING"}
 
 
 def codes_in_the_source() -> set[str]:
@@ -40,7 +42,7 @@ def marked(fixture: str) -> set[tuple[Path, int]]:
 
 
 def test_every_code_has_a_fixture_and_every_fixture_a_code() -> None:
-    assert set(FIXTURES) == codes_in_the_source()
+    assert set(FIXTURES) == codes_in_the_source() - WITHOUT_FIXTURE
 
 
 def test_the_good_tree_has_no_problem(tree: Tree) -> None:

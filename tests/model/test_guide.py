@@ -28,7 +28,7 @@ def test_templates_see_one_value_a_fact(guide: Guide) -> None:
         "limits-maxconn": 200,
         "proxy-read-timeout": "20s",
         "proxy-method": "least_conn",
-        "proxy-autoindex": True,
+        "proxy-autoindex": "off",
         "drain-servers": "{apps}",
     }
 

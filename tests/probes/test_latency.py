@@ -10,7 +10,7 @@ import pytest
 
 from scaling_guide.model.environments import AppTarget
 from scaling_guide.probes import latency
-from scaling_guide.probes.observation import Malformed, Timeout, Unreachable, Unsupported
+from scaling_guide.probes.observation import Malformed, Timeout, Undetermined, Unreachable, Unsupported
 from tests.probes import servers
 from tests.probes.servers import HOST
 
@@ -69,9 +69,25 @@ def test_a_quick_list_is_timed() -> None:
     assert float(values["read > p50"].removesuffix("ms")) <= float(values["read > p95"].removesuffix("ms"))
 
 
-def test_errors_are_counted_and_not_taken_for_quick_answers() -> None:
-    with answering(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") as target:
-        assert look(target)["read > errors"] == latency.REQUESTS
+@pytest.mark.parametrize("status", ["503 No", "429 Slow down", "401 Who", "302 There", "403 No"])
+def test_only_good_answers_are_reads_and_all_others_are_errors(status: str) -> None:
+    with answering(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as target:
+        values = look(target)
+    assert values["read > errors"] == latency.REQUESTS
+    few = Undetermined(f"0 of {latency.REQUESTS} reads were good and in time; {latency.FEWEST} are needed")
+    assert (values["read > p50"], values["read > p95"]) == (few, few)
+
+
+def test_too_few_answers_in_time_are_undetermined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "_run", lambda *_: [(0.01, 200)] * (latency.FEWEST - 1))
+    values = look(servers.app_target(1))
+    assert {type(values[f"read > {name}"]) for name in ("p50", "p95", "errors")} == {Undetermined}
+
+
+def test_a_server_that_answers_nothing_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "_run", lambda *_: [])
+    with pytest.raises(Timeout, match="no read was answered in time"):
+        look(servers.app_target(1))
 
 
 def test_a_server_without_such_a_list_is_unsupported() -> None:

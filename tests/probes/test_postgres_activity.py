@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scaling_guide.probes import postgres_activity, sql
+from scaling_guide.probes.observation import Undetermined
 from scaling_guide.probes.postgres_activity import CHECKPOINTS_NEEDED, a_day
 
 DAY = 86400
@@ -39,14 +40,15 @@ def test_a_reset_between_two_looks_is_no_pace() -> None:
 @pytest.mark.parametrize(
     ("timed", "forced", "found"),
     [
-        (CHECKPOINTS_NEEDED - 2, 1, {"checkpoints > forced > cannot tell":
-            "19 checkpoints since the counters began; 20 are needed"}),
-        (CHECKPOINTS_NEEDED - 1, 1, {"checkpoints > forced": "5.0%"}),
-        (0, CHECKPOINTS_NEEDED, {"checkpoints > forced": "100.0%"}),
+        (CHECKPOINTS_NEEDED - 2, 1, Undetermined("19 checkpoints since the counters began; 20 are needed")),
+        (0, 0, Undetermined("no checkpoint since the counters began", empty=True)),
+        (3, 0, "0.0%"),
+        (CHECKPOINTS_NEEDED - 1, 1, "5.0%"),
+        (0, CHECKPOINTS_NEEDED, "100.0%"),
     ],
-)  # fmt: skip
+)
 def test_few_checkpoints_are_no_share(
-    monkeypatch: pytest.MonkeyPatch, timed: int, forced: int, found: Mapping[str, str]
+    monkeypatch: pytest.MonkeyPatch, timed: int, forced: int, found: Any
 ) -> None:
     answered: list[str] = []
 
@@ -57,5 +59,5 @@ def test_few_checkpoints_are_no_share(
     monkeypatch.setattr(sql, "row", row)
     for version, view in ((150020, "pg_stat_bgwriter"), (170000, "pg_stat_checkpointer")):
         connection: Any = SimpleNamespace(info=SimpleNamespace(server_version=version))
-        assert postgres_activity._checkpoints(connection) == found
+        assert postgres_activity._checkpoints(connection) == {"checkpoints > forced": found}
         assert view in answered[-1]

@@ -10,7 +10,14 @@ import redis as client
 
 from scaling_guide.model.environments import Environment, RedisTarget
 from scaling_guide.probes import redis
-from scaling_guide.probes.observation import CannotObserve, Malformed, Timeout, Unreachable, Unsupported
+from scaling_guide.probes.observation import (
+    CannotObserve,
+    Malformed,
+    Timeout,
+    Undetermined,
+    Unreachable,
+    Unsupported,
+)
 from tests.probes import redis_servers as servers
 from tests.probes.redis_servers import Node, lying, misses
 
@@ -69,7 +76,10 @@ def test_a_hit_ratio_that_collapsed_is_seen_behind_a_long_and_good_life(cache: N
 
 
 def test_too_few_lookups_are_no_ratio(cache: Node) -> None:
-    assert look(cache.target)["sample > hit ratio"] == "0 lookups: too few to tell"
+    ratio = look(cache.target)["sample > hit ratio"]
+    assert isinstance(ratio, Undetermined)
+    assert ratio.empty
+    assert ratio.because.startswith("0 lookups in ")
 
 
 def test_a_limit_of_clients_that_redis_lowered_by_itself_is_seen(place: Path) -> None:
@@ -126,7 +136,21 @@ def test_keys_that_expire_together_are_told_from_spread_ones(cache: Node) -> Non
 def test_few_keys_tell_nothing_of_their_spread(cache: Node) -> None:
     cache.operator.set("cache:a", 1, ex=60)
     share = f"ttl sample > largest share in {redis.BUCKET_SECONDS} s"
-    assert look(cache.target)[share] == "1 keys: too few to tell"
+    assert look(cache.target)[share] == Undetermined("1 keys that expire were drawn; 50 are needed")
+
+
+def test_an_empty_cache_says_nothing_of_its_keys(cache: Node) -> None:
+    seen = look(cache.target)
+    nothing = [
+        setting for setting, value in seen.items() if value == Undetermined("there is no key", empty=True)
+    ]
+    assert sorted(nothing) == [
+        "keyspace > without ttl",
+        "ttl sample > beyond their class",
+        "ttl sample > outside the cache's names",
+        "ttl sample > undocumented names",
+        "ttl sample > without ttl",
+    ]
 
 
 def test_keys_of_somebody_else_are_counted_and_not_read(cache: Node) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from scaling_guide.model.environments import Waiver
+from scaling_guide.probes.observation import Undetermined
 from scaling_guide.verify.check import Check, checks_of, judge
 from scaling_guide.verify.outcome import Outcome
 from tests.verify.records import SETTING, TODAY, make_fact
@@ -32,23 +33,6 @@ def test_a_look_that_failed_is_neither_pass_nor_fail(check, failure, outcome):
     assert result.found is None
 
 
-def test_an_expected_absence_is_not_proven_by_a_dead_transport(environment, failure):
-    fact = make_fact(expect={"absent": None}, when_absent={"because": "why", "witness": "defaults > mode"})
-    check = Check(fact, environment.targets["lb"], environment)
-    assert judge(check, [failure("unreachable")], TODAY).outcome is Outcome.UNREACHABLE
-
-
-def test_an_expected_absence_needs_its_witness(environment, found):
-    fact = make_fact(
-        setting="global > nosplice",
-        expect={"absent": None},
-        when_absent={"because": "why", "witness": "global > maxconn"},
-    )
-    check = Check(fact, environment.targets["lb"], environment)
-    assert judge(check, [found(**{"global > maxconn": 100})], TODAY).outcome is Outcome.PASS
-    assert judge(check, [found()], TODAY).outcome is Outcome.FAIL
-
-
 @pytest.mark.parametrize(
     ("gate", "running", "outcome"),
     [
@@ -64,12 +48,26 @@ def test_a_fact_applies_to_the_version_that_runs(environment, found, gate, runni
     assert judge(check, [found(version=running)], TODAY).outcome is outcome
 
 
-def test_what_it_is_too_early_to_tell_is_neither_green_nor_red(check, found):
-    told = judge(check, [found(**{f"{SETTING} > cannot tell": "two of twenty"})], TODAY)
-    assert told.outcome is Outcome.NOT_APPLICABLE
-    assert told.message == f"{SETTING} cannot be told: two of twenty"
-    # a value that nobody explains away is missing
+@pytest.mark.parametrize("empty", [False, True])
+def test_too_little_data_is_undetermined_and_neither_green_nor_red(check, found, empty):
+    result = judge(check, [found(Undetermined("two of twenty", empty))], TODAY)
+    assert (result.outcome, result.found) == (Outcome.UNDETERMINED, None)
+    assert result.message == f"lb: {SETTING} cannot be determined: two of twenty"
+    # a value that is missing for no reason is drift
     assert judge(check, [found(None)], TODAY).outcome is Outcome.FAIL
+
+
+def test_an_empty_population_passes_where_the_record_says_why(environment, found):
+    fact = make_fact(when_empty={"outcome": "pass", "because": "Without a server none is wrong."})
+    check = Check(fact, environment.targets["lb"], environment)
+    result = judge(check, [found(Undetermined("there is no server", empty=True))], TODAY)
+    assert (result.outcome, result.found) == (Outcome.PASS, "there is no server")
+    assert judge(check, [found(Undetermined("two of twenty"))], TODAY).outcome is Outcome.UNDETERMINED
+
+
+def test_a_waiver_does_not_cover_what_is_undetermined(check, found):
+    result = judge(_waived(check, TOMORROW), [found(Undetermined("two of twenty"))], TODAY)
+    assert result.outcome is Outcome.UNDETERMINED
 
 
 def test_whoever_is_behind_a_value_is_named(check, found):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.model.expectation import Operator
+from scaling_guide.model.expectation import Undetermined
 from scaling_guide.model.facts import Claim, Fact
 from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.record import TIERS
@@ -26,19 +26,13 @@ def claims(fact: Fact) -> list[Claim]:
     return [fact.claim(LAB.model_copy(update={"tier": tier})) for tier in TIERS]
 
 
-def witness(claim: Claim) -> Mapping[str, Any]:
-    return {claim.expectation.witness: "seen"} if claim.expectation.witness else {}
-
-
 def green(claim: Claim) -> Mapping[str, Any]:
     """An observation that meets the claim."""
-    if claim.expectation.operator is Operator.ABSENT:
-        return witness(claim)
     return {at(claim.setting): right(claim.expectation)}
 
 
 def wrong(fact: Fact, claim: Claim) -> list[Any]:
-    return ["set"] if fact.when_absent else [*wrong_values(claim.expectation, fact.alternatives), *NOTHING]
+    return [*wrong_values(claim.expectation, fact.alternatives), *NOTHING]
 
 
 @every_fact
@@ -52,7 +46,7 @@ def test_every_wrong_value_and_none_is_red(fact: Fact) -> None:
         (claim.expectation, value)
         for claim in claims(fact)
         for value in wrong(fact, claim)
-        if claim.judge({at(claim.setting): value, **witness(claim)}).met
+        if claim.judge({at(claim.setting): value}).met
     ]
     assert survivors == []
 
@@ -72,6 +66,14 @@ def test_one_wrong_value_among_right_ones_is_red(fact: Fact) -> None:
         assert claim.judge(all_right).met
         for value in wrong(fact, claim):
             assert not claim.judge({**all_right, places[1]: value}).met
+
+
+@every_fact
+def test_an_empty_population_is_green_only_where_the_record_says_why(fact: Fact) -> None:
+    for claim in claims(fact):
+        verdict = claim.judge({at(claim.setting): Undetermined("no member", empty=True)})
+        assert verdict.met == (fact.when_empty is not None)
+        assert verdict.met or verdict.undetermined == "no member"
 
 
 @every_fact

@@ -8,8 +8,8 @@ from tests.verify.records import make_fact
 
 
 @pytest.fixture
-def tagged(environment) -> Check:
-    return Check(make_fact(tags=["edge"]), environment.targets["lb"], environment, "drain", "preconditions")
+def relied_on(environment) -> Check:
+    return Check(make_fact(), environment.targets["lb"], environment, "drain", "preconditions")
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,11 @@ def tagged(environment) -> Check:
         (Selection(systems=frozenset({"nginx"})), False),
         (Selection(targets=frozenset({"lb"})), True),
         (Selection(targets=frozenset({"app-1"})), False),
-        (Selection(tags=frozenset({"edge"})), True),
-        (Selection(tags=frozenset({"slow"})), False),
         (Selection(before=True), True),
-        (Selection(systems=frozenset({"haproxy"}), tags=frozenset({"slow"})), False),
     ],
 )
-def test_a_check_is_selected_when_every_question_fits(tagged, selection, chosen):
-    assert (tagged in selection) is chosen
+def test_a_check_is_selected_when_every_question_fits(relied_on, selection, chosen):
+    assert (relied_on in selection) is chosen
 
 
 def test_before_leaves_out_what_is_verified_afterwards(environment):

@@ -37,7 +37,6 @@ RULES: tuple[Rule, ...] = (
     facts.operand_of_wrong_form,
     facts.placeholder_unknown,
     facts.green_on_nothing,
-    facts.needless_absent_rule,
     facts.empty_version_range,
     facts.nothing_to_use,
     facts.use_out_of_bounds,

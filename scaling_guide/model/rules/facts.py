@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_guide.model.environments import PLACEHOLDERS
-from scaling_guide.model.expectation import Operator, as_list
+from scaling_guide.model.expectation import Operator, Undetermined, as_list
 from scaling_guide.model.facts import Fact, is_tiered
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.mutants import wrong_values
@@ -52,10 +52,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [])
 
 _ORDERED = (Operator.AT_LEAST, Operator.AT_MOST, Operator.BETWEEN)
 _ONE_VALUE = (Operator.AT_LEAST, Operator.AT_MOST, Operator.MATCHES)
-_LEAVES_ROOM = (
-    *(Operator.BETWEEN, Operator.ONE_OF, Operator.MATCHES, Operator.NOT_EQUALS),
-    *(Operator.EXCLUDES, Operator.PRESENT, Operator.ABSENT),
-)
+_LEAVES_ROOM = (*(Operator.BETWEEN, Operator.ONE_OF, Operator.MATCHES),)
 
 _PLACEHOLDER = re.compile(r"\{[a-z]+(?: [a-z]+)*\}")
 
@@ -89,8 +86,6 @@ def value_without_meaning(guide: Guide, today: date) -> Iterator[Problem]:
 def placeholder_unknown(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
         texts = {"setting": fact.setting.replace("{site}", "")}
-        if fact.when_absent:
-            texts["when_absent"] = fact.when_absent.witness.replace("{site}", "")
         if fact.operator is not Operator.MATCHES:
             values = _values(fact.expect[fact.operator])
             texts["expect"] = " ".join(str(value) for value in values if str(value) not in PLACEHOLDERS)
@@ -102,25 +97,16 @@ def placeholder_unknown(guide: Guide, today: date) -> Iterator[Problem]:
 
 
 def green_on_nothing(guide: Guide, today: date) -> Iterator[Problem]:
+    """Try each expectation on nothing, and on a population without a member where the record allows none."""
     for fact in _sound(guide):
-        settings = [fact.setting.replace("*", "any")]
-        if fact.when_absent:
-            settings.append(fact.when_absent.witness.replace("*", "any"))
-        tries = [{}, *({setting: nothing} for setting in settings for nothing in _NOTHING)]
-        unproven = fact.operator is Operator.ABSENT and fact.when_absent is None
-        if unproven or any(
-            fact.expectation(tier).judge(found, settings[0]).met for tier in TIERS for found in tries
-        ):
+        setting = fact.setting.replace("*", "any")
+        nothing = [*_NOTHING, Undetermined("too little data")]
+        nothing += [] if fact.when_empty else [Undetermined("no member", empty=True)]
+        tries: list[dict[str, Any]] = [{}, *({setting: found} for found in nothing)]
+        if any(fact.expectation(tier).judge(found, setting).met for tier in TIERS for found in tries):
             what = f"{fact.id} would pass when nothing was found"
-            repair = "say under `when_absent` why, and which `witness` proves that somebody looked"
-            yield problem(fact, "GREEN_WHEN_ABSENT", what, repair, "expect")
-
-
-def needless_absent_rule(guide: Guide, today: date) -> Iterator[Problem]:
-    for fact in guide.facts.values():
-        if fact.when_absent and fact.operator is not Operator.ABSENT:
-            what = f"{fact.id} cannot pass when absent"
-            yield problem(fact, "NEEDLESS_WHEN_ABSENT", what, "drop `when_absent`", "when_absent")
+            repair = "expect a value that finding nothing, or nothing to count, does not meet"
+            yield problem(fact, "GREEN_ON_NOTHING", what, repair, "expect")
 
 
 def empty_version_range(guide: Guide, today: date) -> Iterator[Problem]:
@@ -218,8 +204,6 @@ def _operand_problems(fact: Fact) -> Iterator[Problem]:
 def _operand_wanted(operator: Operator, value: Any, unit: Unit) -> str | None:
     """What `operator` takes, where `value` is not it."""
     items = as_list(value)
-    if operator in (Operator.PRESENT, Operator.ABSENT):
-        return None if value is True else "`true`"
     if not items or any(item in (None, "") or isinstance(item, dict | list) for item in items):
         return "a value that something found can meet, or one for each of " + ", ".join(TIERS)
     if operator is Operator.BETWEEN:
@@ -253,7 +237,7 @@ def _unit_problems(fact: Fact) -> Iterator[Problem]:
         what = f"{fact.id}: {fact.operator} cannot order values of unit {fact.unit}"
         yield problem(fact, "WRONG_UNIT", what, "set `unit` to what the value counts", "expect")
         return
-    if fact.operator in (Operator.PRESENT, Operator.ABSENT, Operator.MATCHES):
+    if fact.operator is Operator.MATCHES:
         return
     for value in _values(fact.expect[fact.operator]):
         try:

@@ -73,6 +73,7 @@ async def index_unused(bench: Bench) -> AsyncIterator[str]:
         await execute(target, "drop index if exists app.proof")
         for server in servers:
             await execute(server, "select pg_stat_reset(), pg_stat_reset_shared('bgwriter')")
+        await execute(target, postgres.LOOKUP)
 
 
 async def _age(bench: Bench, server: PostgresTarget, by: timedelta) -> None:
@@ -95,7 +96,7 @@ async def _age(bench: Bench, server: PostgresTarget, by: timedelta) -> None:
 # as PostgreSQL keeps it: microseconds since 2000
 _BEGAN = """
 select distinct (extract(epoch from stats_reset - '2000-01-01 00:00:00+00') * 1000000)::bigint::text from (
-  select stats_reset from pg_stat_bgwriter union all
+  select stats_reset from pg_stat_archiver union all
   select stats_reset from pg_stat_database where datname = 'appdb') counters
 where stats_reset is not null
 """

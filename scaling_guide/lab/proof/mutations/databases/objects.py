@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations.databases.statements import PROOF, execute, postgres_of, statements
 from scaling_guide.lab.proof.mutations.forms import Applied, Table
+from scaling_guide.lab.servers.postgres import LOOKUP
 from scaling_guide.model.record import System
 
 P = System.POSTGRES
@@ -99,7 +100,7 @@ MUTATIONS: Table = {
     ),
     ("index-missing", P): statements(
         "drop index app.orders_by_customer",
-        "create index if not exists orders_by_customer on app.orders (customer_id, created_at)",
+        f"create index if not exists orders_by_customer on app.orders (customer_id, created_at);; {LOOKUP}",
     ),
     ("table-without-key", P): table("id bigint"),
     ("key-narrow", P): table("id integer primary key"),

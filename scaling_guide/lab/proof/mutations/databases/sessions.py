@@ -129,7 +129,7 @@ async def deadlocks(bench: Bench) -> AsyncIterator[str]:
         await until(bench, target, f"{counted} {count}")
         yield f"{count} deadlocks"
     finally:
-        await execute(target, "select pg_stat_reset()")
+        await execute(target, "select pg_stat_reset()", postgres.LOOKUP)
 
 
 def _embrace(*sessions: psycopg.Connection[tuple[str, ...]]) -> None:
