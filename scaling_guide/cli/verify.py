@@ -60,7 +60,6 @@ def verify(
     runbook: Annotated[Names, typer.Option(help="the id of a runbook: what its phases rely on")] = None,
     system: Annotated[Names, typer.Option(help="servers of this kind: nginx, postgres, redis, …")] = None,
     target: Annotated[Names, typer.Option(help="a server, as the environment names it")] = None,
-    tag: Annotated[Names, typer.Option(help="facts that carry this word")] = None,
     before: Annotated[
         bool, typer.Option("--before", help="with --runbook: its preconditions only, go or no-go")
     ] = False,
@@ -86,7 +85,6 @@ def verify(
         "runbook": runbook,
         "system": system,
         "target": target,
-        "tag": tag,
     }
     arguments = [f"--{name}={value}" for name, values in selectors.items() for value in values or ()]
     options = {"lab": number, "save": save and save.absolute(), "replay": replay and replay.absolute()}
@@ -164,7 +162,7 @@ def _show(alike: Sequence[CheckResult]) -> None:
             f"  {len(alike)} checks  {', '.join(result.id for result in alike)}",
             f"  by hand    {first.reproduce}",
         ]
-    out.print(Text(f"{first.outcome:<12}", style=outcome_style(first.outcome)) + Text(head))
+    out.print(Text(f"{first.outcome:<14}", style=outcome_style(first.outcome)) + Text(head))
     for line in rest:
         out.print(line, style="dim", markup=False, highlight=False)
 
@@ -178,12 +176,11 @@ def _go_or_no_go(run: Run) -> None:
     if run.exit_code == ExitCode.VERIFIED:
         out.print("GO: every precondition holds", style="bold green")
         return
-    unmet = ", ".join(
-        f"{result.id}@{result.target} {result.outcome}"
-        for result in run.results
-        if result.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)
-    )
-    out.print(f"NO-GO: {unmet or 'nothing was verified'}", style="bold red", highlight=False)
+    unmet = [result for result in run.results if result.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)]
+    named = ", ".join(f"{result.id}@{result.target} {result.outcome}" for result in unmet)
+    out.print(f"NO-GO: {named or 'nothing was verified'}", style="bold red", highlight=False)
+    if any(result.outcome is Outcome.WAIVED for result in unmet):
+        out.print("a waiver accepts a drift for a while; this runbook relies on what was waived", style="red")
 
 
 def explain(

@@ -3,6 +3,9 @@
 A test file holds no values. A function with the argument `check` runs once for each fact of its page and each
 target: `checks/<section>/test_<topic>.py` for a topic, `checks/runbooks/test_<runbook>.py` for a runbook,
 for every fact that one of its phases relies on, as `test_phase[PHASE:FACT@TARGET]`.
+
+What is selected is known from the records and from the files that were named on the command line. A selected
+check that no test judged ends as an error, whatever became of its test; `-k` and `--deselect` leave out.
 """
 
 import json
@@ -26,13 +29,16 @@ from scaling_guide.verify.check import Check, CheckResult, judge
 from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.reports import explanation, verdict, write
 from scaling_guide.verify.run import Need, Observations, Run, now, observe_for
-from scaling_guide.verify.selection import Selection, runbook_checks, select, topic_checks
+from scaling_guide.verify.selection import Selection, every_check, runbook_checks, select, topic_checks
 
 _PROPERTY = "check result"
-# how a session ends when it ran to its end
-_REPORTED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+# how a session ends that was not broken off by a person or a fault of pytest
+_REPORTED = (
+    *(pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED),
+    pytest.ExitCode.INTERRUPTED,
+)
 _SELECTORS = {"check": "checks", "topic": "topics", "runbook": "runbooks", "system": "systems",
-              "target": "targets", "tag": "tags"}  # fmt: skip
+              "target": "targets"}  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,9 +86,12 @@ class GuideSession:
         self.results: list[CheckResult] = []
         self.observations: Observations | None = None
         self.run: Run | None = None
-        self._unjudged: set[str] = set()
-        self._unreadable = False
+        self._left_out: set[str] = set()
+        self._begun: set[str] = set()
+        self._is_interrupted = False
         self._worker = hasattr(config, "workerinput")
+        # what a file that cannot be read would have judged is an error; the others are judged all the same
+        config.option.continue_on_collection_errors = True
 
     # ------------------------------------------------------------------------------------- collection
 
@@ -111,13 +120,20 @@ class GuideSession:
             if check is not None:
                 seen.add(check.name)
         items[:] = kept
+        left_out = set(self._left_out)
         self.config.hook.pytest_deselected(items=dropped)
+        self._left_out = left_out
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Note the checks that options of pytest's own leave out."""
+        self._left_out |= {check.name for item in items if (check := _check_of(item)) is not None}
 
     # ------------------------------------------------------------------------------------ observation
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = [check for item in session.items if (check := _check_of(item)) is not None]
-        if checks and not self._unreadable and not self.config.option.collectonly:
+        self._left_out -= {check.name for check in checks}
+        if checks and not self.config.option.collectonly:
             self.observations = self._observe(checks)
 
     def _observe(self, checks: Sequence[Check]) -> Observations:
@@ -161,34 +177,55 @@ class GuideSession:
         rows = [json.loads(str(value)) for name, value in report.user_properties if name == _PROPERTY]
         if report.when == "call":
             self.results += [CheckResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
-        if not rows and (report.failed or report.when == "call"):
-            # a test that never judged, could not begin, or whose worker died: it must not be left out
-            self._unjudged.add(_check_name(report.nodeid))
+        if report.failed or report.when == "call":
+            self._begun.add(_check_name(report.nodeid))
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self._unreadable = self._unreadable or report.failed
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest calls this also where it stops by itself, as when there are no workers left
+        self._is_interrupted = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._worker or self.config.option.collectonly:
             return
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
-            session.exitstatus = ExitCode.USAGE if self._unreadable else ExitCode.INTERRUPTED
-        if exitstatus not in _REPORTED:
+        if self._is_interrupted:
+            session.exitstatus = ExitCode.INTERRUPTED
+        if self._is_interrupted or exitstatus not in _REPORTED:
             return
-        places = {check.name: check for check in select(self.guide, self.environment, self.selection)}
         judged = {f"{result.id}@{result.target}": result for result in self.results}
-        unjudged = {
-            name: _unjudged(places[name]) for name in self._unjudged - judged.keys() if name in places
-        }
-        results = {**judged, **unjudged}
-        ranked = tuple(results[name] for name in places if name in results)
-        self.run = Run(self.environment.name, self.environment.tier, self.started, now(), ranked)
+        selected = self._selected()
+        ranked = tuple(
+            judged[name] if name in judged else self._unjudged(check)
+            for name, check in selected.items()
+            if name in judged or name not in self._left_out
+        )
+        self.run = Run(
+            self.environment.name, self.environment.tier, self.started, now(), ranked, self.selection.before
+        )
         try:
             write(self.run, Path(self.config.option.out))
         except OSError as error:
             raise pytest.UsageError(f"the reports cannot be written: {error}") from None
         session.exitstatus = self.run.exit_code
+
+    def _selected(self) -> dict[str, Check]:
+        """The selected checks by name, in the guide's order, of the files named on the command line."""
+        sections = frozenset({"runbooks", *(section.id for section in self.guide.sections)})
+        selected: dict[str, Check] = {}
+        for check in every_check(self.guide, self.environment):
+            if check in self.selection and any(
+                _is_named(check, argument, sections) for argument in self.config.args
+            ):
+                selected.setdefault(check.name, check)
+        return selected
+
+    def _unjudged(self, check: Check) -> CheckResult:
+        """The result of a check that no test judged."""
+        failure = Failure(check.fact.probe, check.target.id, Outcome.ERROR, "", now(), 0.0)
+        why = f"the test of {check.fact.id} ended without judging it"
+        if check.name not in self._begun:
+            why = f"no test judged {check.fact.id}: is {_file(check)} there, readable and not skipped?"
+        return replace(judge(check, [failure]), message=f"{check.target.id}: {why}", attempts=0)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.run is not None:
@@ -258,11 +295,26 @@ def _check_of(item: pytest.Item) -> Check | None:
     return check if isinstance(check, Check) else None
 
 
-def _unjudged(check: Check) -> CheckResult:
-    """The result of a check whose test ended without a word."""
-    failure = Failure(check.fact.probe, check.target.id, Outcome.ERROR, "", now(), 0.0)
-    message = f"{check.target.id}: the test of {check.fact.id} ended without judging it"
-    return replace(judge(check, [failure]), message=message, attempts=0)
+def _file(check: Check) -> str:
+    """Where the test of a check is."""
+    section, _, name = (check.fact.topic or "").partition("/")
+    if check.runbook is not None or not name:
+        section, name = "runbooks", str(check.runbook)
+    return f"checks/{section}/test_{name}.py"
+
+
+def _is_named(check: Check, argument: str, sections: frozenset[str]) -> bool:
+    """Whether an argument of pytest names the test of `check`, its file or its folder.
+
+    A folder that is no section's is that of all checks.
+    """
+    if "[" in argument:
+        return _check_name(argument) == check.name
+    path = Path(argument.partition("::")[0]).resolve()
+    _, section, file = _file(check).split("/")
+    if path.suffix == ".py":
+        return (path.parent.name, path.name) == (section, file)
+    return path.name == section or path.name not in sections
 
 
 def _load(data: Path, name: str, number: int | None) -> tuple[Guide, Environment]:

@@ -21,18 +21,19 @@ Need = tuple[Probe, str]
 
 @dataclass(frozen=True)
 class Run:
-    """What `results.json` holds."""
+    """What `results.json` holds. `before` says that these are preconditions, which no waiver fulfils."""
 
     environment: str
     tier: str
     started: str
     finished: str
     results: tuple[CheckResult, ...]
+    before: bool = False
 
     @property
     def exit_code(self) -> int:
         """The exit code that this run amounts to."""
-        return exit_code(result.outcome for result in self.results)
+        return exit_code((result.outcome for result in self.results), self.before)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -23,7 +23,13 @@ PASS, FAIL = Outcome.PASS, Outcome.FAIL
         ([PASS, Outcome.ERROR], 10),
         ([PASS, Outcome.UNSUPPORTED], 10),
         ([PASS, Outcome.FLAKY], 10),
+        ([PASS, Outcome.UNDETERMINED], 10),
+        ([Outcome.UNDETERMINED], 10),
     ],
 )
 def test_the_exit_code_of_a_run_is_its_worst_news(outcomes, code):
     assert exit_code(outcomes) == code
+
+
+def test_before_an_action_a_waived_drift_is_drift():
+    assert exit_code([PASS, Outcome.WAIVED], before=True) == 1

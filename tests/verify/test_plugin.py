@@ -6,12 +6,14 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scaling_guide.model.environments import Waiver
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.record import Probe
@@ -22,7 +24,7 @@ from scaling_guide.verify.reports import REPORTS
 from scaling_guide.verify.run import observe_for
 from scaling_guide.verify.selection import Selection, runbook_checks, select
 from tests.numbers import own_number
-from tests.verify.observations import REPO, guide
+from tests.verify.observations import REPO, at, guide
 from tests.world import World
 
 RUNBOOK = "drain-and-replace-backend"
@@ -204,25 +206,6 @@ def test_what_is_not_selected_is_neither_judged_nor_contacted(
     assert sorted(world.looks) == needs(selection)
 
 
-def test_a_tag_selects(verified: Run, world: World, tagged: str) -> None:
-    ended = verified(f"--tag={tagged}", "--target=haproxy")
-    assert ended.outcomes == {"haproxy-retries@haproxy": "pass"}
-    assert world.looks == [(Probe.HAPROXY_CONFIG, "haproxy")]
-
-
-@pytest.fixture
-def tagged(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A tag that one fact has."""
-    fact = guide().facts["haproxy-retries"]
-    other = fact.model_copy(update={"tags": ("on-call",)})
-    topic = guide().topics[str(fact.topic)]
-    topics = {topic.id: topic.model_copy(update={"facts": {**topic.facts, fact.id: other}})}
-    changed = guide().model_copy(update={"topics": {**guide().topics, **topics}})
-    changed.__dict__.pop("facts", None)
-    monkeypatch.setattr(plugin, "_load", lambda *_: (changed, LAB))
-    return "on-call"
-
-
 def test_k_contacts_nothing_that_it_leaves_out(verified: Run, world: World) -> None:
     ended = verified("-k", "app-ready and app-3")
     assert ended.outcomes == {"app-ready@app-3": "pass"}
@@ -271,7 +254,6 @@ def test_an_empty_run_ends_with_5_and_contacts_nothing(
         (["--runbook=no-such"], ["there is no runbook no-such; there are:", RUNBOOK]),
         (["--system=cobol"], ["there is no system cobol; there are: app, haproxy, ", ", nginx"]),
         (["--target=lb-9"], ["there is no target lb-9; there are: app-1, app-2, app-3, haproxy, "]),
-        (["--tag=no-such"], ["there is no tag no-such; there are: "]),
         (["--check=a", "--check=b", "--target=c"], ["no check a;", "no check b;", "no target c;"]),
         (["--before"], ["--before goes with --runbook ID"]),
         (["--lab=999"], ["`999` is no lab number: use 1 to 254"]),
@@ -404,11 +386,94 @@ def test_a_test_that_does_not_judge_its_check_is_an_error_and_not_left_out(
     assert "the test of app-ready ended without judging it" in (ended.out / "junit.xml").read_text()
 
 
-def test_a_test_that_cannot_be_read_ends_with_4(verified: Run, world: World, tmp_path: Path) -> None:
+SKIPPED = "import pytest\n\npytestmark = pytest.mark.skip\n\ndef test_fact(check):\n    check.holds()\n"
+NOT_JUDGING = {
+    "deleted": None,
+    "without a test": "",
+    "without the argument": "def test_fact():\n    pass\n",
+    "misspelt": "def check_fact(check):\n    check.holds()\n",
+    "skipped": SKIPPED,
+    "skipping": "import pytest\n\npytest.skip('later', allow_module_level=True)\n",
+    "not Python": "def test_fact(check:\n",
+    "not importable": "import nothing_of_this_name\n\ndef test_fact(check):\n    check.holds()\n",
+    "ending pytest": "import pytest\n\ndef test_fact(check):\n    pytest.exit('done', returncode=0)\n",
+}
+
+
+@pytest.mark.parametrize("text", NOT_JUDGING.values(), ids=NOT_JUDGING)
+def test_what_is_selected_and_not_judged_is_an_error(
+    verified: Run, world: World, tmp_path: Path, text: str | None
+) -> None:
     checks = shutil.copytree(REPO / "checks", tmp_path / "checks")
-    (checks / "load-balancing" / "test_health-checks.py").write_text("def test_fact(check:\n")
+    shutil.rmtree(checks / "runbooks")
+    file = checks / "load-balancing" / "test_health-checks.py"
+    file.write_text(text or "")
+    if text is None:
+        file.unlink()
     ended = verified("--check=app-ready", "--check=haproxy-retries", checks=checks)
-    assert (ended.code, ended.out.exists(), world.looks) == (4, False, [])
+    assert ended.code == 10
+    # topics are judged in the order of their files, and the run ended at the first
+    is_over = text == NOT_JUDGING["ending pytest"] and world.looks == []
+    assert ended.outcomes == {
+        "haproxy-retries@haproxy": "error" if is_over else "pass",
+        **{f"app-ready@app-{number}": "error" for number in (1, 2, 3)},
+    }
+
+
+def test_a_folder_of_checks_that_is_gone_is_an_error(verified: Run, world: World, tmp_path: Path) -> None:
+    checks = shutil.copytree(REPO / "checks", tmp_path / "checks")
+    for section in ("load-balancing", "runbooks"):
+        shutil.rmtree(checks / section)
+    ended = verified("--check=app-ready", checks=checks)
+    assert (ended.code, set(ended.outcomes.values())) == (10, {"error"})
+
+
+def test_a_worker_that_died_leaves_errors_behind(verified: Run, world: World, tmp_path: Path) -> None:
+    checks = shutil.copytree(REPO / "checks", tmp_path / "checks")
+    text = "import os\n\n\ndef test_fact(check):\n    os._exit(9)\n"
+    (checks / "load-balancing" / "test_health-checks.py").write_text(text)
+    ended = verified("--check=app-ready", "-n1", "--max-worker-restart=0", checks=checks)
+    assert (ended.code, set(ended.outcomes.values())) == (10, {"error"})
+
+
+TOPIC_FILE, RUNBOOK_FILE = "load-balancing/test_health-checks.py", f"runbooks/test_{RUNBOOK}.py"
+NAMED = {
+    TOPIC_FILE: Selection(topics=frozenset({"load-balancing/health-checks"})),
+    "load-balancing": Selection(topics=frozenset(name for name in guide().topics if "balancing/" in name)),
+    RUNBOOK_FILE: Selection(runbooks=frozenset({RUNBOOK})),
+}
+
+
+@pytest.mark.parametrize("place", NAMED)
+def test_the_files_that_are_named_are_what_is_selected(verified: Run, world: World, place: str) -> None:
+    ended = verified(checks=REPO / "checks" / place)
+    assert ended.code == 0
+    assert ended.outcomes.keys() == {check.name for check in select(guide(), LAB, NAMED[place])}
+
+
+def test_a_single_test_that_is_named_is_all_that_is_selected(verified: Run, world: World) -> None:
+    node = REPO / "checks" / "load-balancing" / "test_health-checks.py::test_documented_fact[app-ready@app-3]"
+    ended = verified(checks=node)
+    assert (ended.code, ended.outcomes) == (0, {"app-ready@app-3": "pass"})
+
+
+# -------------------------------------------------------------------------------------- before a runbook
+
+
+def test_a_waived_precondition_is_drift_before_the_runbook_and_not_otherwise(
+    verified: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relied_on = runbook_checks(guide(), LAB, RUNBOOK, "preconditions")
+    check = next(check for check in relied_on if check.fact.probe is Probe.HAPROXY_RUNTIME)
+    terms = {"reason": "known", "owner": "ops", "expires": date.max}
+    waiver = Waiver(check=check.fact.id, target=check.target.id, **terms)
+    waiving = LAB.model_copy(update={"waivers": (waiver,)})
+    monkeypatch.setattr(plugin, "_load", lambda *_: (guide(), waiving))
+    world.changes[check.target.id, at(check.fact.claim(LAB).setting)] = "otherwise"
+    only = (f"--check={check.fact.id}", f"--target={check.target.id}", f"--runbook={RUNBOOK}")
+    ended = verified(*only, "--before")
+    assert (ended.code, ended.outcomes) == (1, {check.name: "waived"})
+    assert verified(*only).code == 11
 
 
 # ---------------------------------------------------------------------------------------------------- secrets
