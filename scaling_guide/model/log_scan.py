@@ -1,9 +1,9 @@
 """Which known messages a log holds, found in one pass and in constant memory.
 
 Regular expressions are slow on a large log and a plain search for bytes is fast. So each message is looked
-for by the longest text that every match of its pattern must hold, in whole blocks of the log, and its pattern
-is tried on those lines alone that hold this text. And since the lines of a log differ mostly in numbers, blocks
-are searched only for what is in one of their distinct lines without them.
+for by the longest text that every match of its pattern must hold, in whole blocks of the log, and its
+pattern is tried on those lines alone that hold this text. And since the lines of a log differ mostly in
+numbers, blocks are searched only for what is in one of their distinct lines without them.
 """
 
 import re
