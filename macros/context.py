@@ -14,16 +14,12 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import as_list
 from scaling_guide.model.facts import Claim, Fact
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import TIERS, System, TierName
+from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.sources import Source
+from scaling_guide.model.systems import systems
 from scaling_guide.model.units import words
 from scaling_guide.render.reports import Document
 from scaling_guide.render.site import ALERTS, SHOWN
-
-_SYSTEMS = {System.NGINX: "Nginx", System.HAPROXY: "HAProxy", System.APP: "Application",
-            System.REDIS: "Redis", System.SENTINEL: "Sentinel", System.MEMCACHED: "Memcached",
-            System.SUPABASE: "Supabase", System.POSTGRES: "PostgreSQL", System.PGBOUNCER: "PgBouncer",
-            System.LINUX: "Linux"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,6 +109,6 @@ class Context:
         return f"{names(fact.systems)}: {fact.label}"
 
 
-def names(systems: Iterable[System]) -> str:
+def names(named: Iterable[str]) -> str:
     """The names of systems, for a reader."""
-    return " and ".join(_SYSTEMS[system] for system in systems)
+    return " and ".join(systems()[each].title for each in named)

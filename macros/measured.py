@@ -6,7 +6,6 @@ from macros.escape import fill, inline
 from scaling_guide.lab.measured import Measured
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Runbook, Scenario
 from scaling_guide.model.topics import Topic
 from scaling_guide.render.commands import digest
@@ -60,7 +59,7 @@ def is_outdated(guide: Guide, measured: Measured, procedure: Runbook | Experimen
     return measured.changed(digest(guide, procedure), procedure.rehearsal)
 
 
-def _bounds(scenario: Scenario | None, system: System) -> str:
+def _bounds(scenario: Scenario | None, system: str) -> str:
     """What the documented scenario allows to be lost, in words."""
     if scenario is None:
         return "no longer part of this"

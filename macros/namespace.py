@@ -20,7 +20,7 @@ from macros.context import Context
 from macros.escape import inline
 from scaling_guide.model.expectation import Expectation, as_list
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import TIERS, System, TierName
+from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words as in_words
@@ -87,7 +87,7 @@ class Namespace:
 
     def configs(self, *systems: str) -> str:
         """The whole config files of the topic, a tab for each tier; those of some systems, where named."""
-        return topic.configs(self._site(), [System(each) for each in systems or self._topic().configs])
+        return topic.configs(self._site(), systems or self._topic().configs)
 
     def checks(self) -> str:
         return topic.checks(self._site(), self._topic())

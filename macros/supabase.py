@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from macros.context import Context
 from macros.escape import fill
-from scaling_guide.capacity.supabase import Kind, Seen, Step, Usage, bill, larger, next_step
-from scaling_guide.model.plans import Compute, SupabasePlans
-from scaling_guide.probes.supabase import SCOPES
+from scaling_guide.systems.supabase.capacity import Kind, Seen, Step, Usage, bill, larger, next_step
+from scaling_guide.systems.supabase.plans import Compute, SupabasePlans
+from scaling_guide.systems.supabase.probe import SCOPES
 
 WORDS: Mapping[Kind, str] = {
     Kind.STAY: "Stay: nothing presses.",
@@ -120,9 +120,10 @@ def _steps_from(sold: SupabasePlans, name: str) -> tuple[float | None, float | N
 
 
 def _sold(site: Context) -> SupabasePlans:
-    if "supabase" not in site.guide.plans:
+    plans = site.guide.plans.get("supabase")
+    if not isinstance(plans, SupabasePlans):
         raise LookupError("there is no `plans/supabase.yml` in the data")
-    return site.guide.plans["supabase"]
+    return plans
 
 
 def _plain(record: Usage | Seen) -> dict[str, object]:

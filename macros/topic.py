@@ -8,17 +8,17 @@ from typing import NamedTuple
 from macros.context import Context, names
 from macros.escape import cell, code, fill, tabs
 from macros.reports import OUTCOMES
-from scaling_guide.model.environments import Target
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.pages import slug
-from scaling_guide.model.record import TIERS, Probe, System, TierName
+from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.systems import systems
+from scaling_guide.model.target import Target
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
-from scaling_guide.probes.observe import REQUESTS
+from scaling_guide.probes.probe import probe
 from scaling_guide.render.configs import render
 from scaling_guide.render.site import kind
 
-_LANGUAGES = {System.NGINX: "nginx", System.HAPROXY: "text", System.APP: "bash"}
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")
 _STEPS: tuple[tuple[TierName, TierName], ...] = (("small", "medium"), ("medium", "large"))
@@ -49,13 +49,13 @@ def settings(site: Context, facts: Iterable[Fact]) -> str:
 
     Facts stand under a heading for the systems they speak about; the anchor of a fact is its id.
     """
-    groups: dict[tuple[System, ...], list[Fact]] = {}
+    groups: dict[tuple[str, ...], list[Fact]] = {}
     for fact in facts:
         groups.setdefault(fact.systems, []).append(fact)
     blocks = []
-    for systems, members in groups.items():
+    for spoken_of, members in groups.items():
         if len(groups) > 1:
-            blocks.append(f"### {names(systems)}")
+            blocks.append(f"### {names(spoken_of)}")
         blocks.append(fill("settings", site=site, tiers=TIERS, facts=members))
     return "\n\n".join(blocks)
 
@@ -74,7 +74,7 @@ def changes(site: Context, facts: Iterable[Fact]) -> str:
     return "\n".join(lines)
 
 
-def configs(site: Context, systems: Iterable[System]) -> str:
+def configs(site: Context, systems: Iterable[str]) -> str:
     """The whole config files of each system and role in a tab for each tier, with their downloads."""
     targets: dict[str, Target] = {}
     for target in (each for system in systems for each in site.example.of(system)):
@@ -100,12 +100,12 @@ def _file(site: Context, target: Target, name: str, tier: TierName, text: str) -
         offer = f'<a href="{site.links.to(download)}" download>Download {name} for the {tier} tier</a>'
     else:
         offer = "Not rendered for download in this build; `guide build` renders it."
-    return f"{code(text, _LANGUAGES.get(target.system, 'text'))}\n\n{offer}"
+    return f"{code(text, systems()[target.system].language)}\n\n{offer}"
 
 
 def checks(site: Context, topic: Topic) -> str:
     """How the topic is checked: what is read, from which systems, for which settings."""
-    probes: dict[Probe, list[Fact]] = {}
+    probes: dict[str, list[Fact]] = {}
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
     return fill("checks", site=site, topic=topic, probes=probes, effect=_effect, names=names)
@@ -162,10 +162,11 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
     ]
 
 
-def _effect(probe: Probe) -> str:
+def _effect(name: str) -> str:
     """What one look does to the environment, in words."""
     words = {0: "read: no request", 1: "probe: one ordinary request"}
-    return words.get(REQUESTS[probe], f"probe: about {REQUESTS[probe]} ordinary requests")
+    requests = probe(name).requests
+    return words.get(requests, f"probe: about {requests} ordinary requests")
 
 
 def _change(site: Context, fact: Fact, old: TierName, new: TierName) -> str | None:

@@ -2,17 +2,19 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scaling_guide.model.environments import Environment, Target
-from scaling_guide.model.record import Probe
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.target import Target
 from scaling_guide.probes import observe
 from scaling_guide.probes.observation import CannotObserve, Found
+from scaling_guide.probes.probe import Probe
 from tests.verify.observations import documented, guide
 
-Seen = Mapping[tuple[Probe, str], Mapping[str, Any]]
+Seen = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 class World:
@@ -23,7 +25,7 @@ class World:
     """
 
     def __init__(self) -> None:
-        self.looks: list[tuple[Probe, str]] = []
+        self.looks: list[tuple[str, str]] = []
         self.changes: dict[tuple[str, str], Any] = {}
         self.moments: dict[tuple[str, str], Any] = {}
         self.dead: dict[str, CannotObserve] = {}
@@ -37,7 +39,7 @@ class World:
                 self._known[key] = documented(environment)
             return self._known[key]
 
-    def probe(self, probe: Probe) -> Callable[[Environment, Target, float], Found]:
+    def probe(self, probe: str) -> Callable[[Environment, Target, float], Found]:
         def look(environment: Environment, target: Target, deadline: float) -> Found:
             first = (probe, target.id) not in self.looks
             self.looks.append((probe, target.id))
@@ -57,6 +59,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     # so that what takes long is known before a probe's time runs
     documented(guide().environments["lab"])
     made = World()
-    for probe in Probe:
-        monkeypatch.setitem(observe.PROBES, probe, made.probe(probe))
+
+    def probe(name: str, system: str | None = None) -> Probe:
+        return replace(real(name, system), look=made.probe(name))
+
+    real = observe.probe
+    monkeypatch.setattr(observe, "probe", probe)
     return made

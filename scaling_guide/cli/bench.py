@@ -19,7 +19,7 @@ from scaling_guide.lab.layout import lab
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import examine
-from scaling_guide.probes.observe import by_hand
+from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import Selection, select

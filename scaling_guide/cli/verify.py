@@ -19,7 +19,7 @@ from scaling_guide.model.load import examine
 from scaling_guide.model.names import instead
 from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.facts import rendered_facts
-from scaling_guide.probes.observe import by_hand
+from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.render.commands import complaints
 from scaling_guide.verify import plugin
 from scaling_guide.verify.check import CheckResult

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scaling_guide.lab.measured import Act, Seen
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Scenario
 
 STARVED_SHARE = 0.9
@@ -39,7 +38,7 @@ def is_bounded(scenario: Scenario) -> bool:
     return scenario.lost_at_most is not None or scenario.lost_after_at_most is not None
 
 
-def problems(scenario: Scenario, course: Course, systems: Mapping[str, System]) -> tuple[str, ...]:
+def problems(scenario: Scenario, course: Course, systems: Mapping[str, str]) -> tuple[str, ...]:
     """In what a course fell short of what its scenario promises. `systems` by target."""
     found = [f"{phase}: {each}" for phase, unmet in course.unmet.items() for each in unmet]
     if not is_bounded(scenario):

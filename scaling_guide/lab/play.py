@@ -9,20 +9,21 @@ from itertools import islice
 from pathlib import Path
 
 from scaling_guide.lab import shell, state
-from scaling_guide.lab.app.ledger import Ledger
 from scaling_guide.lab.client import Site
 from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, is_bounded
 from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.ledger import Ledger
 from scaling_guide.lab.load import Load, Report, Running
 from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.pressure import Pressure
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.proof.mutations import mutations_of
 from scaling_guide.lab.shell import Ran
-from scaling_guide.model.environments import AppTarget, Environment, LoadBalancer, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
+from scaling_guide.model.target import AppTarget, LoadBalancer, Target
 from scaling_guide.model.units import Unit, meaning
 from scaling_guide.render.commands import (
     Command,
@@ -154,7 +155,7 @@ class Play:
         """Bring about what the scenario is given."""
         for name in self.scenario.given:
             for target in self.broken(name):
-                mutation = MUTATIONS[name, target.system]
+                mutation = mutations_of(target.system)[name]
                 await self.given.enter_async_context(mutation(self.benches[target.id]))
 
     async def _mend(self) -> None:
@@ -174,8 +175,8 @@ class Play:
         if name in self.scenario.on:
             return [self.environment.targets[self.scenario.on[name]]]
         server = self.situation.server if self.situation else self.environment.apps[0]
-        near = [each for each in (*self.load_balancers, server) if (name, each.system) in MUTATIONS]
-        everywhere = (each for each in self.environment.targets.values() if (name, each.system) in MUTATIONS)
+        near = [each for each in (*self.load_balancers, server) if name in mutations_of(each.system)]
+        everywhere = (each for each in self.environment.targets.values() if name in mutations_of(each.system))
         return near or list(islice(everywhere, 1))
 
     async def _state(self) -> state.State:

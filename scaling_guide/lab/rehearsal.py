@@ -12,11 +12,10 @@ from scaling_guide.lab.layout import LabError, lab
 from scaling_guide.lab.measured import Measured, Played, scenario_digest
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.proof.bench import DidNotLand
-from scaling_guide.lab.proof.mutations import MUTATIONS
+from scaling_guide.lab.proof.mutations import every_name, mutations_of
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Rehearsal, Safety, Scenario
 from scaling_guide.render.commands import digest
 
@@ -83,14 +82,12 @@ def accepted(environment: Environment, procedure: Procedure, irreversible: bool 
     rehearsal = procedure.rehearsal
     if rehearsal is None:
         raise NotRehearsed(f"{procedure.id} has no rehearsal")
-    known = {name for name, _ in MUTATIONS}
-    if unknown := {name for each in rehearsal.scenarios.values() for name in each.given} - known:
+    if unknown := {name for each in rehearsal.scenarios.values() for name in each.given} - every_name():
         raise NotRehearsed(f"{procedure.id} is given {min(unknown)}, which is no mutation of the lab")
     for scenario in rehearsal.scenarios.values():
         for name, target in scenario.on.items():
-            if (
-                target not in environment.targets
-                or (name, environment.targets[target].system) not in MUTATIONS
+            if target not in environment.targets or name not in mutations_of(
+                environment.targets[target].system
             ):
                 raise NotRehearsed(f"{procedure.id} is given {name} on {target}, which cannot be broken so")
     for phase in procedure.phases.values():
@@ -101,7 +98,7 @@ def accepted(environment: Environment, procedure: Procedure, irreversible: bool 
 
 
 def _course(
-    cast: Callable[[Scenario], Play], scenario: Scenario, systems: Mapping[str, System], progress: Progress
+    cast: Callable[[Scenario], Play], scenario: Scenario, systems: Mapping[str, str], progress: Progress
 ) -> Course:
     """The course of a scenario, once more where this machine was too busy for it to tell anything.
 
@@ -136,7 +133,7 @@ def _once(play: Play) -> Course:
         lifecycle.down(play.lab.number)
 
 
-def _played(rehearsal: Rehearsal, name: str, course: Course, systems: Mapping[str, System]) -> Played:
+def _played(rehearsal: Rehearsal, name: str, course: Course, systems: Mapping[str, str]) -> Played:
     scenario = rehearsal.scenarios[name]
     return Played(
         title=scenario.title,

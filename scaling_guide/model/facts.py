@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import Expectation, Operator, Verdict
-from scaling_guide.model.record import TIERS, Id, Probe, Record, System, Text, TierName, Version
+from scaling_guide.model.record import TIERS, Id, Record, Text, TierName, Version
 from scaling_guide.model.sources import Citation
+from scaling_guide.model.systems import ProbeName, SystemName
+from scaling_guide.model.target import Target
 from scaling_guide.model.units import Unit
 
 
@@ -38,9 +40,9 @@ class Fact(Record):
     """
 
     label: Text
-    systems: Annotated[tuple[System, ...], Field(min_length=1)]
+    systems: Annotated[tuple[SystemName, ...], Field(min_length=1)]
     roles: tuple[Id, ...] = ()
-    probe: Probe
+    probe: ProbeName
     setting: Text
     expect: Annotated[dict[Operator, Any], Field(min_length=1, max_length=1)]
     use: Any = None

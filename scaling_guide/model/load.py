@@ -18,7 +18,6 @@ from scaling_guide.model import (
     experiments,
     measurements,
     messages,
-    plans,
     questions,
     runbooks,
     sources,
@@ -28,6 +27,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
 from scaling_guide.model.rules import REFERENCE_CODES, RULES
+from scaling_guide.model.systems import plan_records
 from scaling_guide.model.yaml_text import Document, KeyPath, read
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -135,7 +135,7 @@ class _Reader:
             runbooks=procedures,
             experiments=accidents,
             measurements=comparisons,
-            plans=self.folder("plans", plans.SupabasePlans),
+            plans=self.folder("plans", plan_records()),
             environments=places,
             questions=asked,
             messages=tuple(message for lines in printed.values() for message in lines.values()),

@@ -1,7 +1,6 @@
 """What every record is: frozen, strict about keys, and aware of where it was written."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,51 +42,3 @@ class Record(BaseModel):
     def place(self, key: str) -> Location:
         """Where the value of `key` stands, or the record itself where the key is not written."""
         return self._places.get(key, self._at)
-
-
-class System(StrEnum):
-    """The kinds of software the guide speaks about, as environments name them."""
-
-    NGINX = "nginx"
-    HAPROXY = "haproxy"
-    APP = "app"
-    REDIS = "redis"
-    SENTINEL = "sentinel"
-    MEMCACHED = "memcached"
-    POSTGRES = "postgres"
-    PGBOUNCER = "pgbouncer"
-    SUPABASE = "supabase"
-    LINUX = "linux"
-
-
-class Probe(StrEnum):
-    """The sources that a live environment is read from; `scaling_guide.probes` has a function for each."""
-
-    NGINX_CONFIG = "nginx_config"
-    NGINX_PROCESS = "nginx_process"
-    NGINX_STATUS = "nginx_status"
-    HAPROXY_CONFIG = "haproxy_config"
-    HAPROXY_RUNTIME = "haproxy_runtime"
-    HTTP = "http"
-    TLS = "tls"
-    HOST = "host"
-    APP = "app"
-    REDIS = "redis"
-    REDIS_CONFIG = "redis_config"
-    SENTINEL = "sentinel"
-    MEMCACHED = "memcached"
-    POSTGRES_SETTINGS = "postgres_settings"
-    POSTGRES_FILES = "postgres_files"
-    POSTGRES_CONNECTIONS = "postgres_connections"
-    POSTGRES_REPLICATION = "postgres_replication"
-    POSTGRES_HEALTH = "postgres_health"
-    PGBOUNCER_CONSOLE = "pgbouncer_console"
-    PGBOUNCER_PROCESS = "pgbouncer_process"
-    SUPABASE = "supabase"
-    SUPABASE_ADVISORS = "supabase_advisors"
-    ATTESTED = "attested"
-    LINUX = "linux"
-    SOCKETS = "sockets"
-    FRONTEND = "frontend"
-    API = "api"
-    LATENCY = "latency"

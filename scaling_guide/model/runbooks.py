@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import TIERS, Duration, Id, Record, System, Text, TierName
+from scaling_guide.model.record import TIERS, Duration, Id, Record, Text, TierName
+from scaling_guide.model.systems import SystemName
 
 
 class Safety(StrEnum):
@@ -19,7 +20,7 @@ class Safety(StrEnum):
     IRREVERSIBLE = "irreversible"
 
 
-Systems = System | Annotated[tuple[System, ...], Field(min_length=1)]
+Systems = SystemName | Annotated[tuple[SystemName, ...], Field(min_length=1)]
 
 
 class Parameter(Record):
@@ -114,7 +115,7 @@ class Scenario(Record):
     """
 
     title: Text
-    targets: tuple[System, ...] = ()
+    targets: tuple[SystemName, ...] = ()
     given: tuple[Text, ...] = ()
     on: dict[Text, Id] = {}
     mended_by: Id | None = None
@@ -124,7 +125,7 @@ class Scenario(Record):
     red: tuple[Id, ...] = ()
     method: Literal["GET", "POST"] = "GET"
     path: Text | None = None
-    lost_at_most: Loss | dict[System, Loss] | None = None
+    lost_at_most: Loss | dict[SystemName, Loss] | None = None
     lost_after_at_most: Loss | None = None
 
     @model_validator(mode="after")
@@ -133,7 +134,7 @@ class Scenario(Record):
             raise ValueError(f"`on` names a target for {unknown[0]}, which is not `given`")
         return self
 
-    def loss_allowed(self, system: System) -> int | None:
+    def loss_allowed(self, system: SystemName) -> int | None:
         """How many requests may be lost through a load balancer of `system`; None for any number."""
         if isinstance(self.lost_at_most, dict):
             return self.lost_at_most.get(system)
@@ -148,7 +149,7 @@ class Rehearsal(Record):
     `system` as in a step) that bring about what the runbook starts from, such as a new file to be loaded.
     """
 
-    targets: Annotated[tuple[System, ...], Field(min_length=1)]
+    targets: Annotated[tuple[SystemName, ...], Field(min_length=1)]
     requests_per_second: int = Field(gt=0, le=1000)
     seconds: int = Field(gt=0, le=30)
     path: Text = "/work?ms=20"

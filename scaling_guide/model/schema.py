@@ -16,13 +16,13 @@ from scaling_guide.model import (
     experiments,
     measurements,
     messages,
-    plans,
     questions,
     runbooks,
     sources,
     topics,
 )
 from scaling_guide.model.record import Id, TierName
+from scaling_guide.model.systems import plan_records
 
 
 class Kind(NamedTuple):
@@ -40,7 +40,7 @@ KINDS = {
     "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
     "unnoticed": Kind("unnoticed.yml", tuple[topics.Unnoticed, ...]),
     "cache_keys": Kind("cache_keys.yml", dict[Id, cache_keys.CacheKeys]),
-    "plans": Kind("plans/*.yml", plans.SupabasePlans),
+    "plans": Kind("plans/*.yml", plan_records()),
     "topic": Kind("topics/*/*.yml", topics.Topic),
     "runbook": Kind("runbooks/*.yml", runbooks.Runbook),
     "experiment": Kind("experiments/*.yml", experiments.Experiment),

@@ -6,8 +6,9 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import Id, Record, System, Text
+from scaling_guide.model.record import Id, Record, Text
 from scaling_guide.model.sources import Citation
+from scaling_guide.model.systems import SystemName
 
 
 class Pitfall(Record):
@@ -60,7 +61,7 @@ class Section(Record):
 class Unnoticed(Record):
     """A line of a rendered file that may go missing without a check noticing, and why that is accepted."""
 
-    system: System
+    system: SystemName
     line: Text
     because: Text
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from scaling_guide.model.expectation import Undetermined as Undetermined
@@ -72,3 +73,11 @@ class Malformed(CannotObserve):
 
 Result = Observation | Failure
 Found = tuple[str, Mapping[str, Any]]
+
+Need = tuple[str, str]
+"""The name of a probe, and the id of a target."""
+
+
+def now() -> str:
+    """The time in ISO 8601 and UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

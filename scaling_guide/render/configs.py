@@ -9,10 +9,11 @@ from typing import Any
 from jinja2 import Environment as Jinja
 from jinja2 import FileSystemLoader, StrictUndefined
 
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TierName
 from scaling_guide.model.rules.facts import version
+from scaling_guide.model.target import Target
 
 
 def render(

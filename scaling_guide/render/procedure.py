@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaling_guide.model.environments import Target
 from scaling_guide.model.runbooks import Confirm, Step
+from scaling_guide.model.target import Target
 from scaling_guide.render.commands import Command, Situation, render, render_step, targets
 
 

@@ -3,9 +3,10 @@
 import shutil
 from pathlib import Path
 
-from scaling_guide.model.environments import Target
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import TIERS, System
+from scaling_guide.model.record import TIERS
+from scaling_guide.model.systems import systems
+from scaling_guide.model.target import Target
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.configs import render
 
@@ -28,8 +29,8 @@ def write_downloads(guide: Guide, directory: Path, address: str = "") -> None:
     environment = guide.environments[SHOWN]
     for tier in TIERS:
         for target in environment.targets.values():
-            if target.system is System.SUPABASE:
-                continue  # what is documented of it is not a file: only the lab's stand-in reads one
+            if systems()[target.system].is_service:
+                continue  # what is documented of it is no file: only the lab's stand-in reads one
             folder = directory / tier / kind(target)
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in render(guide, environment, target, tier).items():

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from scaling_guide.model.environments import Environment, Target, Waiver
+from scaling_guide.model.environments import Environment, Waiver
 from scaling_guide.model.facts import Fact
-from scaling_guide.model.record import Probe
 from scaling_guide.model.rules.facts import version
+from scaling_guide.model.target import Target
+from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.probes.observation import HOLDER, Failure, Observation, Result
-from scaling_guide.probes.observe import REQUESTS, by_hand
+from scaling_guide.probes.probe import probe
 from scaling_guide.verify.outcome import Outcome
 
 
@@ -30,7 +31,7 @@ class Check:
         return f"{self.fact.id}@{self.target.id}"
 
     @property
-    def needs(self) -> tuple[Probe, str]:
+    def needs(self) -> tuple[str, str]:
         """The observation that the check is judged by."""
         return self.fact.probe, self.target.id
 
@@ -100,7 +101,7 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         phase=check.phase,
         system=check.target.system,
         target=check.target.id,
-        safety="probe" if REQUESTS[fact.probe] else "read",
+        safety="probe" if probe(fact.probe).requests else "read",
         severity=fact.severity,
         outcome=judgement.outcome,
         setting=claim.setting,
@@ -146,7 +147,7 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
 
 def _vouched(fact: Fact, setting: str, result: Observation, found: str) -> str:
     """What was found; with the person who says so where it was not observed, and with who is behind it."""
-    by = result.values.get(f"{setting} > by") if fact.probe is Probe.ATTESTED else None
+    by = result.values.get(f"{setting} > by") if fact.probe == "attested" else None
     holder = result.values.get(f"{setting} > {HOLDER}")
     note = f"attested by {by}" if by else holder
     return f"{found} ({note})" if note else found

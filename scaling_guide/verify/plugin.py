@@ -24,7 +24,7 @@ from scaling_guide.model.lab_layout import NoSuchLab, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.problems import Invalid
 from scaling_guide.probes.observation import Failure, Result
-from scaling_guide.probes.observe import ReplayError, replay, save
+from scaling_guide.probes.recording import ReplayError, replay, save
 from scaling_guide.verify.check import Check, CheckResult, judge
 from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.reports import explanation, verdict, write

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from scaling_guide.model.environments import Environment
-from scaling_guide.model.record import Probe
 from scaling_guide.probes.observation import Result
 from scaling_guide.probes.observe import observe
 from scaling_guide.verify.check import Check, CheckResult, judge
@@ -16,7 +15,7 @@ SCHEMA = 1
 # another look would tell nothing: flaky is what passed in the end
 _SETTLED = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.FLAKY})
 
-Need = tuple[Probe, str]
+Need = tuple[str, str]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from scaling_guide.lab import fleet
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Server
-from scaling_guide.lab.servers import app, haproxy, nginx
-from scaling_guide.model.environments import AppTarget, HaproxyTarget, NginxTarget
 from scaling_guide.model.load import examine
-from scaling_guide.model.record import System
+from scaling_guide.model.target import AppTarget
+from scaling_guide.systems.app import server as app
+from scaling_guide.systems.haproxy import server as haproxy
+from scaling_guide.systems.haproxy.target import HaproxyTarget
+from scaling_guide.systems.nginx import server as nginx
+from scaling_guide.systems.nginx.target import NginxTarget
 
 T = TypeVar("T", AppTarget, NginxTarget, HaproxyTarget)
 
@@ -196,5 +199,5 @@ def databases(where: Lab, tier: str) -> list[Server]:
     guide, _ = examine(where.repo / "data", where.variables)
     assert guide is not None
     environment = guide.environments[fleet.ENVIRONMENT]
-    targets = environment.of(System.POSTGRES, System.PGBOUNCER)
+    targets = environment.of("postgres", "pgbouncer")
     return [fleet.server(where, guide, environment, target, tier) for target in targets]

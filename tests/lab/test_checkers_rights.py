@@ -16,19 +16,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.servers import identities, postgres
-from scaling_guide.model.environments import (
-    Environment,
-    HaproxyTarget,
-    PgbouncerTarget,
-    PostgresTarget,
-    RedisTarget,
-    SentinelTarget,
-    SupabaseTarget,
-)
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import load
-from scaling_guide.probes import sql
-from scaling_guide.probes.supabase import SCOPES
+from scaling_guide.systems.haproxy.target import HaproxyTarget
+from scaling_guide.systems.pgbouncer.target import PgbouncerTarget
+from scaling_guide.systems.postgres import identities
+from scaling_guide.systems.postgres import server as postgres
+from scaling_guide.systems.postgres.target import PostgresTarget
+from scaling_guide.systems.redis.target import RedisTarget
+from scaling_guide.systems.sentinel.target import SentinelTarget
+from scaling_guide.systems.sql import session as sql
+from scaling_guide.systems.supabase.probe import SCOPES
+from scaling_guide.systems.supabase.target import SupabaseTarget
 
 SECONDS = 5.0
 

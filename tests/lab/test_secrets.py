@@ -20,10 +20,10 @@ import pytest
 
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.servers import identities
 from scaling_guide.model.load import load
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.incident_pack import incident_pack
+from scaling_guide.systems.postgres import identities
 from tests.numbers import own_number
 
 REPO = Path(__file__).parents[2]

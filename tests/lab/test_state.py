@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ from pymemcache import Client
 
 from scaling_guide.lab import state, waiting
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.servers import pgbouncer, postgres
-from scaling_guide.lab.servers.redis import operator
 from scaling_guide.lab.state import State
-from scaling_guide.lab.state.files import directives
+from scaling_guide.lab.state.marks import marks_of
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.probes.observation import Failure, Observation, Result
+from scaling_guide.systems.pgbouncer import server as pgbouncer
+from scaling_guide.systems.postgres import server as postgres
+from scaling_guide.systems.redis.server import operator
+from scaling_guide.systems.redis.state import directives
 
 HAPROXY = {
     "state > app > app-1 > admin": 0,
@@ -55,7 +58,7 @@ def read(monkeypatch: pytest.MonkeyPatch, guide: Guide, lab: Lab, haproxy: dict[
         }
 
     monkeypatch.setattr(state, "observe", observe)
-    monkeypatch.setattr(state, "_ASKED", {})
+    monkeypatch.setattr(state, "marks_of", lambda system: replace(marks_of(system), asked=None))
     return state.read(guide.environments["lab"], lab)
 
 

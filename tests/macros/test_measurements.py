@@ -50,7 +50,7 @@ Show = Callable[..., str]
 @pytest.fixture
 def context(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Context]:
     """The page of a topic with one measurement and this result of it."""
-    monkeypatch.setattr(outdated, "MEASUREMENTS", {"ways": ways})
+    monkeypatch.setattr(outdated, "measurements", lambda: {"ways": ways})
 
     def build(record: Measurement, result: Result | None) -> Context:
         page = site(guide=make_guide(measurements={"ways": record}))

@@ -8,9 +8,9 @@ from bs4 import BeautifulSoup
 
 from macros import supabase
 from macros.context import Context
-from scaling_guide.capacity.supabase import next_step
 from scaling_guide.model.load import examine
-from scaling_guide.model.plans import SupabasePlans
+from scaling_guide.systems.supabase.capacity import next_step
+from scaling_guide.systems.supabase.plans import SupabasePlans
 from tests.macros.conftest import Site
 
 DATA = Path(__file__).parents[2] / "data"

@@ -4,8 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from macros import topic
-from scaling_guide.model.record import Probe, System
-from scaling_guide.probes.observe import REQUESTS
+from scaling_guide.probes.probe import probe
 from tests.macros.conftest import Site
 from tests.macros.small_guide import FACTS, THRESHOLD, TOPIC, make_check, make_fact, make_guide, write_run
 
@@ -140,7 +139,7 @@ def templates(tmp_path: Path) -> Path:
 
 
 def test_a_config_file_is_shown_whole_for_every_tier(site: Site, templates: Path) -> None:
-    shown = topic.configs(site(guide=make_guide(directory=templates)), [System.APP])
+    shown = topic.configs(site(guide=make_guide(directory=templates)), ["app"])
     assert "### app.env" in shown
     for line in ('=== "small"', "CONNECTIONS=1024", '=== "large"', "CONNECTIONS=4096"):
         assert line in shown
@@ -151,7 +150,7 @@ def test_a_config_file_that_was_rendered_can_be_downloaded(site: Site, templates
     file = docs / "downloads" / "small" / "app" / "app.env"
     file.parent.mkdir(parents=True)
     file.touch()
-    shown = topic.configs(site(guide=make_guide(directory=templates)), [System.APP])
+    shown = topic.configs(site(guide=make_guide(directory=templates)), ["app"])
     assert '<a href="../../downloads/small/app/app.env" download>Download app.env' in shown
 
 
@@ -166,7 +165,7 @@ def test_checks_say_how_many_requests_they_send(site: Site) -> None:
     facts = {"ready": make_fact(probe="app"), "dropped": make_fact(probe="nginx_status")}
     guide = make_guide(facts)
     shown = words(topic.checks(site(guide=guide), guide.topics[TOPIC]))
-    assert f"app probe: about {REQUESTS[Probe.APP]} ordinary requests" in shown
+    assert f"app probe: about {probe('app').requests} ordinary requests" in shown
     assert "nginx_status probe: one ordinary request Nginx" in shown
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scaling_guide.lab.app import cache
 from scaling_guide.model.cache_keys import CacheKeys, Documented
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.units import Unit, meaning
+from scaling_guide.systems.app.program import cache
 
 REPO = Path(__file__).parents[2]
 GUIDE: Guide = load(REPO / "data", {"net": "127.42.0", "root": "/tmp/lab", "repo": str(REPO), "user": "me"})

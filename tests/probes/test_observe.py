@@ -12,34 +12,29 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget
-from scaling_guide.model.record import Probe
-from scaling_guide.model.rules.facts import PROBE_SYSTEMS
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.systems import probe_names, systems
 from scaling_guide.probes import observe as module
+from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.probes.observation import (
     CannotObserve,
     Failure,
     Found,
     Malformed,
+    Need,
     Observation,
     Timeout,
     Unreachable,
     Unsupported,
 )
-from scaling_guide.probes.observe import (
-    LOOK,
-    PROBES,
-    REQUESTS,
-    Need,
-    ReplayError,
-    by_hand,
-    observe,
-    replay,
-    save,
-)
-from tests.probes import documented, servers
+from scaling_guide.probes.observe import observe
+from scaling_guide.probes.probe import Probe, probes_of
+from scaling_guide.probes.recording import ReplayError, replay, save
+from scaling_guide.systems.haproxy.target import HaproxyTarget
+from scaling_guide.systems.nginx.target import NginxTarget
+from tests.systems import documented, servers
 
-TLS, HTTP, APP = (Probe.TLS, "nginx"), (Probe.HTTP, "nginx"), (Probe.APP, "app-1")
+TLS, HTTP, APP = ("tls", "nginx"), ("http", "nginx"), ("app", "app-1")
 
 Put = Callable[..., None]
 
@@ -54,7 +49,8 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
     """Replaces all probes by these."""
 
     def replace(**probes: Callable[[Environment, Any, float], Found]) -> None:
-        monkeypatch.setattr(module, "PROBES", {Probe(name): probe for name, probe in probes.items()})
+        known = {name: Probe(look, by_hand={}, timed=name == "latency") for name, look in probes.items()}
+        monkeypatch.setattr(module, "probe", lambda name, system: known[name])
 
     return replace
 
@@ -78,8 +74,11 @@ def hanging(environment: Environment, target: Any, deadline: float) -> Found:
 # ------------------------------------------------------------------------------------------- looking
 
 
-def test_there_is_a_probe_and_a_way_by_hand_for_every_kind_of_observation() -> None:
-    assert PROBES.keys() == LOOK.keys() == REQUESTS.keys() == set(Probe)
+@pytest.mark.parametrize("system", systems())
+def test_a_system_has_a_probe_and_a_command_by_hand_for_everything_it_declares(system: str) -> None:
+    probes = probes_of(system)
+    assert sorted(probes) == sorted(systems()[system].probes)
+    assert all("" in each.by_hand for each in probes.values())
 
 
 def test_what_a_probe_saw_is_an_observation_with_its_time(environment: Environment, put: Put) -> None:
@@ -141,15 +140,15 @@ def test_what_measures_time_looks_when_the_others_have(environment: Environment,
         return "", {"seen": "yes"}
 
     put(latency=timed, app=slow)
-    observe(environment, [(Probe.LATENCY, "app-1"), APP], 5.0)
+    observe(environment, [("latency", "app-1"), APP], 5.0)
     assert ended == ["slow", "timed"]
     assert 4.0 < deadlines[0] < 4.96
 
 
 def test_what_measures_time_does_not_wait_for_one_that_hangs(environment: Environment, put: Put) -> None:
     put(latency=saying(seen="yes"), app=hanging)
-    results = observe(environment, [(Probe.LATENCY, "app-1"), APP], 0.2)
-    assert isinstance(results[Probe.LATENCY, "app-1"], Observation)
+    results = observe(environment, [("latency", "app-1"), APP], 0.2)
+    assert isinstance(results["latency", "app-1"], Observation)
 
 
 def test_the_deadline_is_the_callers_or_the_environments(environment: Environment, put: Put) -> None:
@@ -209,7 +208,7 @@ def test_to_see_nothing_at_all_is_an_error(environment: Environment, put: Put) -
 
 def test_a_target_that_does_not_exist_is_an_error(environment: Environment, put: Put) -> None:
     put(tls=saying(a=1))
-    failure = observe(environment, [(Probe.TLS, "lb-9")])[Probe.TLS, "lb-9"]
+    failure = observe(environment, [("tls", "lb-9")])["tls", "lb-9"]
     assert isinstance(failure, Failure)
     assert failure.outcome == "error"
     assert "lb-9" in failure.message
@@ -243,7 +242,9 @@ def test_a_probe_that_hangs_does_not_keep_the_process_alive(tmp_path: Path) -> N
         "import threading\n"
         "from scaling_guide.model.environments import Environment\n"
         "from scaling_guide.probes import observe\n"
-        "observe.PROBES = {'app': lambda *_: threading.Event().wait(60)}\n"
+        "from scaling_guide.probes.probe import Probe\n"
+        "hangs = Probe(lambda *_: threading.Event().wait(60), by_hand={})\n"
+        "observe.probe = lambda name, system: hangs\n"
         "targets = {'a': {'system': 'app', 'address': '127.66.0.1'}}\n"
         "environment = Environment(title='Test', tier='small', site='a.test', targets=targets)\n"
         "print(observe.observe(environment, [('app', 'a')], 0.05)['app', 'a'].outcome)\n"
@@ -340,8 +341,8 @@ def root() -> Iterator[Path]:
         yield path
 
 
-@pytest.mark.parametrize("probe", Probe)
-def test_every_command_by_hand_can_be_typed(root: Path, probe: Probe) -> None:
+@pytest.mark.parametrize("probe", sorted(probe_names()))
+def test_every_command_by_hand_can_be_typed(root: Path, probe: str) -> None:
     environment = documented.environment(root)
     commands = [
         by_hand(probe, environment, target, fact.claim(environment).setting)
@@ -352,13 +353,14 @@ def test_every_command_by_hand_can_be_typed(root: Path, probe: Probe) -> None:
     subprocess.run(["sh", "-n", "-c", "\n".join(commands)], check=True)
 
 
-@pytest.mark.parametrize("probe", Probe)
-def test_every_template_by_hand_is_complete(root: Path, probe: Probe) -> None:
+@pytest.mark.parametrize("probe", sorted(probe_names()))
+def test_every_template_by_hand_is_complete(root: Path, probe: str) -> None:
     environment = documented.environment(root)
-    target = environment.of(*PROBE_SYSTEMS[probe])[0]
+    target = environment.of(*probe_names()[probe])[0]
+    asked = probes_of(target.system)[probe]
     if isinstance(target, NginxTarget | HaproxyTarget):
         target = target.model_copy(update={"trust": "/etc/a ca.pem"})
-    commands = [by_hand(probe, environment, target, f"{first or 'other'} > value") for first in LOOK[probe]]
+    commands = [by_hand(probe, environment, target, f"{first or 'other'} > value") for first in asked.by_hand]
     subprocess.run(["sh", "-n", "-c", "\n".join(commands)], check=True)
 
 
@@ -366,7 +368,7 @@ def test_a_command_by_hand_goes_to_the_host_where_the_value_is() -> None:
     remote = servers.haproxy_target().model_copy(update={"host": "ssh://checker@lb-2"})
     environment = servers.environment(haproxy=remote)
     assert isinstance(remote, HaproxyTarget)
-    assert by_hand(Probe.HAPROXY_RUNTIME, environment, remote, "stat > app > * > status").startswith(
+    assert by_hand("haproxy_runtime", environment, remote, "stat > app > * > status").startswith(
         "ssh checker@lb-2 \"echo 'show stat' | socat stdio /nowhere.sock"
     )
-    assert by_hand(Probe.TLS, environment, remote, "alpn").startswith("openssl s_client -connect ")
+    assert by_hand("tls", environment, remote, "alpn").startswith("openssl s_client -connect ")

@@ -14,7 +14,6 @@ from scaling_guide.model.facts import Claim
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.mutants import right_value
-from scaling_guide.model.record import Probe
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.selection import Selection, select
 
@@ -79,9 +78,9 @@ def _held(by_setting: Mapping[str, list[Claim]]) -> Iterator[tuple[str, Any]]:
             raise AssertionError(f"no value of {setting} meets {[claim.expectation for claim in claims]}")
 
 
-def documented(environment: Environment) -> Mapping[tuple[Probe, str], Mapping[str, Any]]:
+def documented(environment: Environment) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """What each probe sees of each target where everything is as documented."""
-    claims: dict[tuple[Probe, str], list[Claim]] = {}
+    claims: dict[tuple[str, str], list[Claim]] = {}
     for check in checks(environment):
         claims.setdefault(check.needs, []).append(check.fact.claim(environment))
     return {need: holding(each) for need, each in claims.items()}

@@ -16,9 +16,8 @@ import pytest
 from scaling_guide.model.environments import Waiver
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
-from scaling_guide.model.record import Probe
 from scaling_guide.probes.observation import Malformed, Unreachable
-from scaling_guide.probes.observe import save
+from scaling_guide.probes.recording import save
 from scaling_guide.verify import plugin, run
 from scaling_guide.verify.reports import REPORTS
 from scaling_guide.verify.run import observe_for
@@ -74,7 +73,7 @@ def verified(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.Monk
     return call
 
 
-def needs(selection: Selection) -> list[tuple[Probe, str]]:
+def needs(selection: Selection) -> list[tuple[str, str]]:
     """The looks that a selection needs, each once."""
     return sorted({check.needs for check in select(guide(), LAB, selection)})
 
@@ -175,8 +174,8 @@ def test_retries_look_again_only_at_what_is_not_green(verified: Run, world: Worl
     ended = verified("--check=haproxy-retries", "--check=app-ready", "--retries=2")
     assert ended.outcomes["haproxy-retries@haproxy"] == "fail"
     assert Counter(world.looks) == {
-        (Probe.HAPROXY_CONFIG, "haproxy"): 3,
-        **{(Probe.APP, f"app-{number}"): 1 for number in (1, 2, 3)},
+        ("haproxy_config", "haproxy"): 3,
+        **{("app", f"app-{number}"): 1 for number in (1, 2, 3)},
     }
 
 
@@ -209,7 +208,7 @@ def test_what_is_not_selected_is_neither_judged_nor_contacted(
 def test_k_contacts_nothing_that_it_leaves_out(verified: Run, world: World) -> None:
     ended = verified("-k", "app-ready and app-3")
     assert ended.outcomes == {"app-ready@app-3": "pass"}
-    assert world.looks == [(Probe.APP, "app-3")]
+    assert world.looks == [("app", "app-3")]
 
 
 def test_collecting_contacts_nothing_and_reports_nothing(verified: Run, world: World) -> None:
@@ -464,7 +463,7 @@ def test_a_waived_precondition_is_drift_before_the_runbook_and_not_otherwise(
     verified: Run, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relied_on = runbook_checks(guide(), LAB, RUNBOOK, "preconditions")
-    check = next(check for check in relied_on if check.fact.probe is Probe.HAPROXY_RUNTIME)
+    check = next(check for check in relied_on if check.fact.probe == "haproxy_runtime")
     terms = {"reason": "known", "owner": "ops", "expires": date.max}
     waiver = Waiver(check=check.fact.id, target=check.target.id, **terms)
     waiving = LAB.model_copy(update={"waivers": (waiver,)})

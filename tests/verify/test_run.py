@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.model.record import Probe
 from scaling_guide.probes.observation import Observation, Result
 from scaling_guide.verify import run
 from scaling_guide.verify.check import Check
@@ -13,7 +12,7 @@ from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import Observations, Run, observe_for, verify
 from tests.verify.records import make_fact
 
-NEED = (Probe.HAPROXY_CONFIG, "lb")
+NEED = ("haproxy_config", "lb")
 
 
 @pytest.fixture

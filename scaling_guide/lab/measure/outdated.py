@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from scaling_guide.lab.measure import MEASUREMENTS
+from scaling_guide.lab.measure import measurements
 from scaling_guide.lab.measure.result import Result
 from scaling_guide.lab.measure.rig import Prepare
 from scaling_guide.model.measurements import Measurement
@@ -21,7 +21,7 @@ def digest(record: Measurement, prepare: Prepare) -> str:
 
 def is_outdated(result: Result, record: Measurement) -> bool:
     """Whether the record, or the code that measured it, is no longer what it was."""
-    prepare = MEASUREMENTS.get(record.id)
+    prepare = measurements().get(record.id)
     return prepare is None or result.digest != digest(record, prepare)
 
 

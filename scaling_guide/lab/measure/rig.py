@@ -13,12 +13,11 @@ from signal import SIGTERM
 from types import MappingProxyType
 
 import psutil
-import psycopg
 
 from scaling_guide.lab import lifecycle, ports, processes, waiting
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.servers import identities, pgbouncer, postgres
-from scaling_guide.model.environments import Environment, PgbouncerTarget, PostgresTarget, Target
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.target import Target
 
 TOOL_SECONDS = 30.0
 START_SECONDS = 5.0
@@ -66,16 +65,6 @@ class Rig:
         self.used[name] = self.environment.targets[name]
         return self.used[name]
 
-    def postgres(self, name: str = "postgres-primary") -> PostgresTarget:
-        target = self.target(name)
-        assert isinstance(target, PostgresTarget)
-        return target
-
-    def pgbouncer(self, name: str = "pgbouncer") -> PgbouncerTarget:
-        target = self.target(name)
-        assert isinstance(target, PgbouncerTarget)
-        return target
-
     def script(self, name: str, text: str) -> str:
         """Write a file for a tool to read. Returns the name under which a command finds it."""
         (self.scratch / name).write_text(text)
@@ -85,19 +74,15 @@ class Rig:
     def run(
         self,
         *argv: str,
-        role: str | None = None,
         seconds: float = TOOL_SECONDS,
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
-        """What a tool said. `role` is the database role whose password it may read, `environ` what else it is
-        told without a reader seeing it.
+        """What a tool said. `environ` adds variables that the reader of the figures does not see.
 
         Raises NotMeasured where the tool fails or takes longer.
         """
         self.noted.append(self.shown(shlex.join((Path(argv[0]).name, *argv[1:]))))
         around = {**os.environ, "LC_ALL": "C.UTF-8", **environ}
-        if role:
-            around["PGPASSFILE"] = str(identities.passfile(self.lab, role))
         try:
             done = subprocess.run(
                 # an interrupt may come before Python knows the child
@@ -137,34 +122,6 @@ class Rig:
                 return
             time.sleep(pause)
         raise NotMeasured(f"`{self.noted[-1]}` does not listen")
-
-    def sql(self, *statements: str) -> None:
-        """Have the superuser of the primary run statements in the application's database."""
-        target = self.postgres()
-        for statement in statements:
-            self.noted.append(f"psql -h {target.id} -U {postgres.SUPERUSER} -c {shlex.quote(statement)}")
-            try:
-                postgres.execute(target, statement)
-            except psycopg.Error as error:
-                raise NotMeasured(f"`{statement}`: {str(error).strip()}") from None
-
-    def pooled(self, database: str, options: str) -> None:
-        """Give the pooler a database of another name, with a pool of its own, before the primary."""
-        target, behind = self.pgbouncer(), self.postgres()
-        where = f"host={behind.address} port={behind.port} dbname={behind.database}"
-        line = f"{database} = {where} {options}"
-        path = Path(target.config)
-        before = path.read_text()
-        self.undo.callback(self._write_and_reload, target, before)
-        self._write_and_reload(target, before.replace("[databases]\n", f"[databases]\n{line}\n", 1))
-        self.noted.append(self.shown(f"pgbouncer.ini: {line}"))
-
-    def _write_and_reload(self, target: PgbouncerTarget, text: str) -> None:
-        Path(target.config).write_text(text)
-        try:
-            pgbouncer.tell(self.lab, target, "RELOAD")
-        except psycopg.Error as error:
-            raise NotMeasured(f"the pooler did not reload: {str(error).strip()}") from None
 
     def processor(self, *servers: str) -> float:
         """Seconds of processor time that the living processes of these servers have used so far."""

@@ -7,26 +7,16 @@ from datetime import date
 
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import LabError, lab
-from scaling_guide.lab.measure import MEASUREMENTS
+from scaling_guide.lab.measure import measurements
 from scaling_guide.lab.measure.outdated import digest
 from scaling_guide.lab.measure.result import Result, Spread, rounded
 from scaling_guide.lab.measure.rig import NotMeasured, Prepare, Rig, Take
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.measurements import Measurement
-from scaling_guide.model.record import Probe, System
+from scaling_guide.model.target import Target
 from scaling_guide.probes.observation import Observation
 from scaling_guide.probes.observe import observe
-
-# a look at each kind of server that tells its version
-_TELLS_VERSION = {
-    System.NGINX: Probe.NGINX_PROCESS,
-    System.HAPROXY: Probe.HAPROXY_RUNTIME,
-    System.APP: Probe.APP,
-    System.REDIS: Probe.REDIS,
-    System.MEMCACHED: Probe.MEMCACHED,
-    System.POSTGRES: Probe.POSTGRES_SETTINGS,
-    System.PGBOUNCER: Probe.PGBOUNCER_CONSOLE,
-}
+from scaling_guide.probes.probe import probes_of
 
 # share of the cores that others may use before figures suffer
 BUSY = 0.5
@@ -45,7 +35,7 @@ def measure(
     `environment` is the lab's, loaded for that number. Raises NotMeasured where nothing measures such an id,
     and as `taken` does; LabError where the lab is up already or does not start.
     """
-    prepare = MEASUREMENTS.get(record.id)
+    prepare = measurements().get(record.id)
     if prepare is None:
         raise NotMeasured(f"no function measures {record.id}")
     if lifecycle.status(number).phase != "down":
@@ -130,7 +120,10 @@ def _noted(rig: Rig) -> tuple[str, ...]:
 def _versions(environment: Environment, used: Mapping[str, Target]) -> dict[str, str]:
     """The version of each product that took part; one that does not tell is left out."""
     needs = [
-        (_TELLS_VERSION[each.system], name) for name, each in used.items() if each.system in _TELLS_VERSION
+        (probe, name)
+        for name, each in used.items()
+        for probe, known in probes_of(each.system).items()
+        if known.tells_version
     ]
     return {
         str(used[name].system): result.version

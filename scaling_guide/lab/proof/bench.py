@@ -9,34 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
-from redis import RedisError
-
-from scaling_guide.lab import ca, files, lifecycle, passwords
+from scaling_guide.lab import files, lifecycle, passwords
+from scaling_guide.lab.driver import Driver, driver
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.lab.servers import haproxy, nginx, pgbouncer, postgres, redis, sentinel
-from scaling_guide.model.environments import (
-    Environment,
-    HaproxyTarget,
-    NginxTarget,
-    PgbouncerTarget,
-    PostgresTarget,
-    RedisTarget,
-    SentinelTarget,
-    SupabaseTarget,
-    Target,
-)
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.target import Target
 from scaling_guide.render.configs import render
 from scaling_guide.verify.check import Check, CheckResult
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import Selection, select
-
-ADMIN_SECONDS = 2.0
-_UPSTREAM = "primary_conninfo"
-FAILURES = (ReloadRefused, LabError, OSError, RedisError, psycopg.Error)
-"""What a server raises that does not run as it should."""
 
 T = TypeVar("T")
 
@@ -82,6 +65,16 @@ class Bench:
         selection = Selection(targets=frozenset({self.target.id}))
         self.checks = select(self.guide, self.environment, selection)
 
+    @cached_property
+    def driver(self) -> Driver:
+        """What the lab knows of the target's system."""
+        return driver(self.target.system)
+
+    @cached_property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What a target raises that does not run as it should."""
+        return (DidNotLand, ReloadRefused, LabError, OSError, *self.driver.errors)
+
     @property
     def directory(self) -> Path:
         """Where the target's files are."""
@@ -106,7 +99,7 @@ class Bench:
             return
         try:
             await self._run(texts)
-        except FAILURES as error:
+        except self.failures as error:
             await self._back()
             raise DidNotLand(str(error) or type(error).__name__) from None
         except BaseException:
@@ -125,7 +118,7 @@ class Bench:
         self.patience = seconds
         try:
             await self._run(texts)
-        except FAILURES as error:
+        except self.failures as error:
             failure = error
         except BaseException:
             self.patience = None
@@ -151,17 +144,11 @@ class Bench:
     async def _run(self, texts: Mapping[str, str]) -> None:
         self._write(texts)
         before, self.current = self.current, texts
-        if await asyncio.to_thread(self._told, before):
+        if await asyncio.to_thread(self.driver.apply_at_runtime, self, before):
             await self.settled()
             return
         async with self.undisturbed():
             await self.take_effect()
-
-    def _told(self, before: Mapping[str, str]) -> bool:
-        """Tell a target that runs `before` and reads no file again what differs. False where it cannot be."""
-        if isinstance(self.target, RedisTarget):
-            return redis.told(self.target, before, self.current)
-        return isinstance(self.target, SentinelTarget) and sentinel.told(self.target, before, self.current)
 
     async def _back(self) -> None:
         """With the documented files back: start a server that would not start, or have it read them."""
@@ -174,91 +161,36 @@ class Bench:
             await self.take_effect()
 
     def _write(self, texts: Mapping[str, str]) -> None:
-        if isinstance(self.target, SentinelTarget):
-            texts = sentinel.with_learned(self.environment, self.target, texts)
-        files.write(self.directory, texts)
+        files.write(self.directory, self.driver.written(self, texts))
 
     def undisturbed(self) -> AbstractAsyncContextManager[None]:
         """Keep the watchers of the target from acting while it is started, perhaps in vain."""
-        if isinstance(self.target, RedisTarget) and self.target.role != redis.CACHE:
-            return redis.without_failover(self.environment)
-        return nullcontext()
+        return self.driver.undisturbed(self)
 
     def restarts(self, texts: Mapping[str, str]) -> bool:
         """Whether the target reads at its start alone what differs in `texts` from what is documented.
 
         Where that is not known it is no, and the target says so itself when it is asked to reload.
         """
-        before, after = map(_directives, (self.pristine, texts))
+        before, after = map(directives, (self.pristine, texts))
         different = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         return bool(different & self._read_at_start)
 
     @cached_property
     def _read_at_start(self) -> frozenset[str]:
-        if isinstance(self.target, PostgresTarget):
-            return postgres.read_at_start(self.target)
-        if isinstance(self.target, PgbouncerTarget):
-            return pgbouncer.read_at_start(self.lab, self.target)
-        return redis.READ_AT_START if isinstance(self.target, RedisTarget) else frozenset()
+        return self.driver.read_at_start(self)
 
     async def take_effect(self) -> None:
         """Reload, confirmed by the server's own word, or restart what cannot reload."""
-        if isinstance(self.target, NginxTarget):
-            await nginx.reloaded(self.pid, Path(self.target.logs) / "nginx-error.log")
-        elif isinstance(self.target, HaproxyTarget):
-            await haproxy.reloaded(self.pid, Path(self.target.master_socket))
-        elif isinstance(self.target, PostgresTarget):
-            await self._database(self.target)
-        elif isinstance(self.target, PgbouncerTarget):
-            if await pgbouncer.reloaded(self.lab, self.target, self.pid):
-                await self.order("kill")
-                await self.order("start")
-        elif not isinstance(self.target, SupabaseTarget):  # which reads its file for each request
-            await self.order("kill")
-            await self.order("start")
-            await self.settled()
-
-    async def _database(self, target: PostgresTarget) -> None:
-        """Load the files, restart where a setting waits for that, and run the file of roles."""
-        restart = await postgres.reloaded(self.pid, target, self._at_most(postgres.RELOAD_SECONDS))
-        if restart:
-            await self.order("restart")
-        if target.upstream is None:
-            sql = (self.directory / postgres.IDENTITIES).read_text()
-            await asyncio.to_thread(postgres.execute, target, sql)
-        if restart:
-            await self.settled()
-        elif self._follows_as_documented:
-            await postgres.received(target)
-
-    @property
-    def _follows_as_documented(self) -> bool:
-        now, documented = map(_directives, (self.current, self.pristine))
-        return now.get(_UPSTREAM) == documented.get(_UPSTREAM)
+        await self.driver.apply(self)
 
     async def settled(self) -> None:
         """Return once a start of the target is over for those who see it. Raises TimeoutError."""
-        target = self.target
-        if isinstance(target, RedisTarget | SentinelTarget):
-            await redis.settled(self.environment, target, self._at_most(redis.SETTLE_SECONDS))
-        elif isinstance(target, PostgresTarget):
-            await postgres.followed(target, len(self.replicas), self._at_most(postgres.FOLLOW_SECONDS))
-            await postgres.received(target)
+        await self.driver.settle(self)
 
-    def _at_most(self, seconds: float) -> float:
+    def at_most(self, seconds: float) -> float:
+        """The patience for a start or a reload: `seconds`, or what is left where that is less."""
         return seconds if self.patience is None else min(seconds, self.patience)
-
-    @property
-    def replicas(self) -> tuple[PostgresTarget, ...]:
-        """The replicas of the target that run."""
-        servers = lifecycle.status(self.lab.number).servers
-        return tuple(
-            other
-            for other in self.environment.targets.values()
-            if isinstance(other, PostgresTarget)
-            and other.upstream == self.target.id
-            and servers[other.id].state == "ready"
-        )
 
     async def order(self, operation: str, target: str | None = None) -> None:
         """Have the lab's supervisor stop, kill, start or restart the target, or another."""
@@ -268,18 +200,6 @@ class Bench:
             # the order stands, and what is done next must find it carried out
             await whole(asyncio.to_thread(lifecycle.command, operation, name, self.lab.number, within))
 
-    async def admin(self, *commands: str) -> str:
-        """Send commands to HAProxy's admin socket. Raises DidNotLand when it complains."""
-        assert isinstance(self.target, HaproxyTarget)
-        async with asyncio.timeout(ADMIN_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(self.target.admin_socket)
-            writer.write("; ".join(commands).encode() + b"\n")
-            answer = (await reader.read()).decode().strip()
-            writer.close()
-        if answer and "show" not in commands[0]:
-            raise DidNotLand(f"{commands[0]}: {answer}")
-        return answer
-
     async def verify(self, only: Collection[str] = ()) -> dict[str, CheckResult]:
         """The target's checks, or those of some facts, by fact id."""
         checks = [check for check in self.checks if not only or check.fact.id in only]
@@ -287,14 +207,8 @@ class Bench:
             run = await asyncio.to_thread(verify, self.environment, checks)
         return {result.id: result for result in run.results}
 
-    def certificate(self, issued: ca.Issued) -> None:
-        """Put a certificate where the target reads it, without telling the target."""
-        assert isinstance(self.target, NginxTarget | HaproxyTarget)
-        combined = isinstance(self.target, HaproxyTarget)
-        files.place_certificate(Path(self.target.certificate), issued, combined)
 
-
-def _directives(texts: Mapping[str, str]) -> dict[str, list[str]]:
+def directives(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """The lines of all files by their first word."""
     found: dict[str, list[str]] = {}
     for line in "\n".join(texts.values()).splitlines():

@@ -3,27 +3,19 @@
 import asyncio
 import contextlib
 import socket
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
+from scaling_guide.lab.driver import driver
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.matrix import Fault
-from scaling_guide.model.environments import (
-    Environment,
-    HaproxyTarget,
-    LinuxTarget,
-    RedisTarget,
-    SentinelTarget,
-    SupabaseTarget,
-    Target,
-)
-from scaling_guide.model.record import Probe
+from scaling_guide.model.environments import Environment
+from scaling_guide.model.target import Target
+from scaling_guide.probes.probe import Over, probes_of
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
 
@@ -31,25 +23,6 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 # most of them wait until the deadline
 AT_ONCE = 12
-
-_API = frozenset({Probe.SUPABASE, Probe.SUPABASE_ADVISORS})
-_SQL = frozenset(
-    {
-        *(Probe.POSTGRES_SETTINGS, Probe.POSTGRES_FILES, Probe.POSTGRES_CONNECTIONS),
-        *(Probe.POSTGRES_REPLICATION, Probe.POSTGRES_HEALTH, Probe.PGBOUNCER_CONSOLE),
-    }
-)
-_CACHES = frozenset({Probe.REDIS, Probe.REDIS_CONFIG, Probe.SENTINEL, Probe.MEMCACHED})
-_SPEED = frozenset({Probe.FRONTEND, Probe.API, Probe.LATENCY})
-_NETWORK = frozenset({Probe.HTTP, Probe.TLS, Probe.APP, Probe.NGINX_STATUS, *_API, *_SQL, *_CACHES, *_SPEED})
-_FILES = frozenset(
-    {
-        *(Probe.NGINX_CONFIG, Probe.NGINX_PROCESS, Probe.HAPROXY_CONFIG, Probe.HOST),
-        *(Probe.POSTGRES_FILES, Probe.PGBOUNCER_CONSOLE, Probe.PGBOUNCER_PROCESS),
-        *(Probe.REDIS_CONFIG, Probe.MEMCACHED, Probe.LINUX, Probe.SOCKETS),
-    }
-)
-_SOCKETS = frozenset({Probe.HAPROXY_RUNTIME, Probe.HAPROXY_CONFIG})
 
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,7 +51,7 @@ async def _babbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
-def _answers(status: int, *headers: str, body: str = "{}") -> Handler:
+def answers(status: int, *headers: str, body: str = "{}") -> Handler:
     """Answers whatever is asked in HTTP, but not the question."""
     lines = (f"HTTP/1.1 {status} -", *headers, f"Content-Length: {len(body)}", "Connection: close", "", body)
 
@@ -98,15 +71,6 @@ LIARS: Mapping[str, Handler] = {
     "reply truncated": _truncates,
     "another protocol": _babbles,
 }
-# how the control plane of a vendor answers when it does not answer
-REFUSALS: Mapping[str, Handler] = {
-    "token refused (401)": _answers(401),
-    "scope missing (403)": _answers(403),
-    "rate limit for a minute (429)": _answers(429, "Retry-After: 60"),
-    "server error (500)": _answers(500),
-    "login page (200)": _answers(200, "Content-Type: text/html", body="<html>Please log in</html>"),
-    "answer without a field (200)": _answers(200, "Content-Type: application/json"),
-}
 
 
 async def stand_ins(environment: Environment, checks: Sequence[Check]) -> list[Fault]:
@@ -118,9 +82,9 @@ async def stand_ins(environment: Environment, checks: Sequence[Check]) -> list[F
             return await job
 
     jobs = [
-        _fault(name, target, broken, probes, environment, checks)
+        _fault(each, target, environment, checks)
         for target in environment.targets.values()
-        for name, broken, probes in _faults_of(target)
+        for each in breakages(target)
     ]
     return [fault for fault in await asyncio.gather(*map(one, jobs)) if fault.outcomes]
 
@@ -128,31 +92,28 @@ async def stand_ins(environment: Environment, checks: Sequence[Check]) -> list[F
 Broken = Callable[[Target], AbstractAsyncContextManager[Target]]
 
 
-def _faults_of(target: Target) -> list[tuple[str, Broken, frozenset[Probe]]]:
-    """Name, how to break, and the probes that are hit, of each fault of a target."""
-    faults: list[tuple[str, Broken, frozenset[Probe]]] = [
-        ("port closed", _elsewhere, _NETWORK),
-        *((name, _liar(handler), _NETWORK) for name, handler in LIARS.items()),
-        ("no such host", _replaced(host="docker://no-such-container"), _FILES),
-        ("ssh refused", _replaced(host="ssh://127.0.0.1:1"), _FILES),
-    ]
-    if isinstance(target, RedisTarget | SentinelTarget):
-        faults += [("password file gone", _replaced(password_file="/nonexistent"), _CACHES)]
-    if isinstance(target, LinuxTarget):
-        faults += [("no kernel there", _replaced(proc="/nonexistent"), frozenset({Probe.LINUX}))]
-    if isinstance(target, SupabaseTarget):
-        faults += [("token gone", _replaced(token_file="/nonexistent.token"), _API)]
-        faults += [(name, _liar(handler), _API) for name, handler in REFUSALS.items()]
-    if isinstance(target, HaproxyTarget):
-        faults += [
-            (
-                "socket gone",
-                _replaced(operator_socket="/nonexistent.sock", master_socket="/nonexistent.sock"),
-                _SOCKETS,
-            ),
-            *((f"socket {name}", _socket_liar(handler), _SOCKETS) for name, handler in LIARS.items()),
-        ]
-    return faults
+@dataclass(frozen=True)
+class Breakage:
+    """A fault of the environment: its name, how a target is exchanged, and the probes that meet it."""
+
+    name: str
+    broken: Broken
+    probes: frozenset[str]
+
+
+def breakages(target: Target) -> Iterator[Breakage]:
+    """Every fault that leaves the real server alone, for one target."""
+    probes = probes_of(target.system)
+    network, host = (
+        frozenset(name for name, probe in probes.items() if way in probe.over)
+        for way in (Over.NETWORK, Over.HOST)
+    )
+    yield Breakage("port closed", _elsewhere, network)
+    for name, handler in LIARS.items():
+        yield Breakage(name, liar(handler), network)
+    yield Breakage("no such host", replaced(host="docker://no-such-container"), host)
+    yield Breakage("ssh refused", replaced(host="ssh://127.0.0.1:1"), host)
+    yield from driver(target.system).breakages(target)
 
 
 async def killed(bench: Bench) -> Fault:
@@ -165,33 +126,29 @@ async def killed(bench: Bench) -> Fault:
         finally:
             await bench.order("start")
             await bench.settled()
-    # what a person attests is not asked of the server, and outlives it
-    hit = [check.fact for check in bench.checks if check.fact.probe is not Probe.ATTESTED]
+    # what is asked of nothing at all, such as a person's word, outlives the server
+    asked = probes_of(bench.target.system)
+    hit = [check.fact for check in bench.checks if asked[check.fact.probe].over]
     outcomes = dict(Counter(str(results[fact.id].outcome) for fact in hit))
     probes = tuple(sorted({str(fact.probe) for fact in hit}))
     return Fault("server killed", bench.target.id, probes, outcomes, round(time.monotonic() - begun, 3))
 
 
 async def _fault(
-    name: str,
-    target: Target,
-    broken: Broken,
-    probes: frozenset[Probe],
-    environment: Environment,
-    checks: Sequence[Check],
+    breakage: Breakage, target: Target, environment: Environment, checks: Sequence[Check]
 ) -> Fault:
     begun = time.monotonic()
-    async with broken(target) as instead:
+    async with breakage.broken(target) as instead:
         hit = [
             replace(check, target=instead)
             for check in checks
-            if check.target.id == target.id and check.fact.probe in probes
+            if check.target.id == target.id and check.fact.probe in breakage.probes
         ]
         elsewhere = environment.model_copy(update={"targets": {**environment.targets, target.id: instead}})
         run = await asyncio.to_thread(verify, elsewhere, hit)
     outcomes = dict(Counter(str(row.outcome) for row in run.results))
     used = tuple(sorted({str(check.fact.probe) for check in hit}))
-    return Fault(name, target.id, used, outcomes, round(time.monotonic() - begun, 3))
+    return Fault(breakage.name, target.id, used, outcomes, round(time.monotonic() - begun, 3))
 
 
 def _copy(target: Target, **update: Any) -> Target:
@@ -200,7 +157,7 @@ def _copy(target: Target, **update: Any) -> Target:
     return copied
 
 
-def _replaced(**update: Any) -> Broken:
+def replaced(**update: Any) -> Broken:
     @asynccontextmanager
     async def broken(target: Target) -> AsyncIterator[Target]:
         yield _copy(target, **update)
@@ -222,7 +179,7 @@ def _ports(target: Target) -> list[str]:
     return [name for name in ("https", "http", "status", "port") if getattr(target, name, None)]
 
 
-def _liar(handler: Handler) -> Broken:
+def liar(handler: Handler) -> Broken:
     """A server of ours in the target's place, on all of its ports.
 
     They are free ones: with the line of its address left out a server of the lab takes its port everywhere.
@@ -237,16 +194,5 @@ def _liar(handler: Handler) -> Broken:
                 await stack.enter_async_context(server)
                 ports[name] = server.sockets[0].getsockname()[1]
             yield _copy(target, **ports)
-
-    return broken
-
-
-def _socket_liar(handler: Handler) -> Broken:
-    @asynccontextmanager
-    async def broken(target: Target) -> AsyncIterator[Target]:
-        with tempfile.TemporaryDirectory(prefix="sg-") as directory:
-            path = str(Path(directory) / "s")
-            async with await asyncio.start_unix_server(handler, path):
-                yield _copy(target, operator_socket=path, master_socket=path)
 
     return broken

@@ -7,13 +7,11 @@ from functools import reduce
 from itertools import chain
 from operator import add
 
-from scaling_guide.lab.proof.bench import FAILURES, Bench, DidNotLand, whole
+from scaling_guide.lab.proof.bench import Bench, whole
 from scaling_guide.lab.proof.design import Evidence, Look, configurations, rounds
 from scaling_guide.lab.proof.matrix import Deletion, Kill, judged, said
 from scaling_guide.lab.proof.mutants import Change, Mutant, changed, changing
 from scaling_guide.verify.check import CheckResult
-
-_FAILURES = (DidNotLand, *FAILURES)
 
 # what a server needs that starts at all; one that does not is looked at as it is
 HURRY_SECONDS = 3.0
@@ -54,7 +52,7 @@ async def left_out(bench: Bench, line: Mutant) -> Deletion:
         try:
             await bench.put(texts)
             noticed = await _noticed(bench, line)
-        except _FAILURES:
+        except bench.failures:
             refused = True
     return _deletion(bench, line, refused, noticed)
 
@@ -148,7 +146,7 @@ class Together:
         begun = time.monotonic()
         try:
             results = await whole(self._results(group))
-        except _FAILURES as error:
+        except self.bench.failures as error:
             if len(group) == 1:
                 self.refused[group[0].id] = f"{type(error).__name__}: {error}"
             else:

@@ -2,20 +2,17 @@
 
 import difflib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations import MUTATIONS, STOPS
-from scaling_guide.lab.proof.mutations.forms import without
+from scaling_guide.lab.proof.forms import without
+from scaling_guide.lab.proof.mutations import Applied, mutations_of, stops_of
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.mutants import wrong_values
-from scaling_guide.model.record import System
 from scaling_guide.model.rules.facts import rendered_facts
-
-Applied = Callable[[Bench], AbstractAsyncContextManager[str]]
 
 
 @dataclass(frozen=True)
@@ -117,18 +114,18 @@ def _seen(fact: Fact, checked: set[str]) -> frozenset[str]:
 
 def named_mutants(bench: Bench) -> Iterator[Mutant]:
     """Every named mutation that facts of this target name; `without X` drops the lines that begin so."""
+    mutations, stops = mutations_of(bench.target.system), stops_of(bench.target.system)
     reddens: dict[str, set[str]] = {}
     for check in bench.checks:
         for name in check.fact.mutations:
             reddens.setdefault(name, set()).add(check.fact.id)
     for name, facts in reddens.items():
         left_out = name.removeprefix("without ")
-        applied = MUTATIONS.get((name, bench.target.system))
+        applied = mutations.get(name)
         if left_out != name:
             applied = without(re.escape(left_out) + r"\b.*")
         if applied is not None:
-            stops = (name, bench.target.system) in STOPS
-            yield Mutant(name, bench.target.id, frozenset(facts), applied, stops=stops)
+            yield Mutant(name, bench.target.id, frozenset(facts), applied, stops=name in stops)
 
 
 def deletion_mutants(bench: Bench) -> Iterator[Mutant]:
@@ -142,7 +139,7 @@ def deletion_mutants(bench: Bench) -> Iterator[Mutant]:
             # statements that were run once: without one of them nothing is undone
             continue
         for number, line in enumerate(text.splitlines(), start=1):
-            if _stands_alone(line, bench.target.system):
+            if bench.driver.is_statement(line):
                 place = (name, number)
                 change = Change(lines=frozenset({place}))
                 id_ = f"{name}:{number} {line.strip()}"
@@ -170,23 +167,6 @@ def _different(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[
             for tag, begin, end, _, _ in same:
                 if tag != "equal":
                     yield from ((name, number) for number in range(begin + 1, end + 1))
-
-
-def _stands_alone(line: str, system: System) -> bool:
-    """Whether a line is a statement of its own: no comment, no brace, no section, no part of a longer one."""
-    text = line.partition(" # ")[0].strip()
-    if system is System.NGINX:
-        return text.endswith(";") and text[0] not in "'}#" and not text.startswith("pid ")
-    if system in (
-        System.POSTGRES,
-        System.PGBOUNCER,
-        System.REDIS,
-        System.SENTINEL,
-        System.MEMCACHED,
-        System.LINUX,
-    ):
-        return line[:1].isalpha() or line[:1] == "-"
-    return line[:1].isspace() and bool(text) and not text.startswith("#")
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -24,11 +24,13 @@ from scaling_guide.lab.proof.gate import Gate
 from scaling_guide.lab.proof.looks import HURRY_SECONDS, Together, alone, left_out, takes_restart
 from scaling_guide.lab.proof.matrix import QUIET, Deletion, Fault, Kill, Proof, said
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
+from scaling_guide.lab.proof.mutations import stops_of
 from scaling_guide.lab.proof.progress import Progress
-from scaling_guide.lab.servers.redis import CACHE
-from scaling_guide.model.environments import AppTarget, Environment, LinuxTarget, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
+from scaling_guide.model.systems import systems
+from scaling_guide.model.target import AppTarget, Target
+from scaling_guide.probes.probe import probes_of
 from scaling_guide.verify.check import Check
 from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.run import Run, now, verify
@@ -77,8 +79,7 @@ class Course:
             if deletion.unnoticed and not deletion.arguments(self.bench.guide):
                 self.progress.say(f"{self.bench.target.id}: nobody notices when `{deletion.text}` is gone")
         await self.bench.restore()
-        # a machine takes its files with it when it dies, and the lab's stand-in for one cannot
-        if not isinstance(self.bench.target, LinuxTarget):
+        if self.bench.driver.can_be_killed:
             self.faults.append(await whole(killed(self.bench)))
         self.progress.target(self.bench.target.id, self.kills, self.deletions, time.monotonic() - begun)
 
@@ -241,57 +242,47 @@ def _unlike(courses: Iterable[Course]) -> list[Course]:
 
 
 async def _lanes(environment: Environment, courses: dict[str, Course]) -> None:
-    """Run all courses, each as early as nobody is in its way, those that take longest first."""
+    """Run all courses, each as soon as none that disturbs it, or that it disturbs, is under way.
+
+    Those that take longest go first. A mutant that takes away what other systems serve has the gate alone.
+    """
     gate = Gate(partial(_answered, environment))
-    pooled, cached = asyncio.Event(), asyncio.Event()
-
-    def of(*systems: System) -> list[Course]:
-        return [courses[target.id] for target in environment.of(*systems) if target.id in courses]
-
-    async def one_after_the_other(lane: Iterable[Course]) -> None:
-        for course in lane:
-            await course.run(gate)
-
-    async def side_by_side(lane: Iterable[Course]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for course in lane:
-                group.create_task(course.run(gate))
-
-    async def databases() -> None:
-        """First what the applications read from, so that the load balancers need not wait for the rest."""
-        lane = [*of(System.POSTGRES), *of(System.PGBOUNCER)]
-        read = [course for course in lane if _is_read(course.bench.target)]
-        if read:
-            async with gate.alone():
-                await one_after_the_other(read)
-        pooled.set()
-        await one_after_the_other(course for course in lane if course not in read)
-
-    async def caching() -> None:
-        await side_by_side(caches)
-        cached.set()
-
-    async def served() -> None:
-        """The load balancers need every application, and a cache is judged by how they use it."""
-        await pooled.wait()
-        await side_by_side(of(System.NGINX, System.HAPROXY))
-        await cached.wait()
-        await side_by_side(of(System.APP))
-
-    caches = [course for course in of(System.REDIS) if course.bench.target.role == CACHE]
-    sessions = [course for course in of(System.REDIS, System.SENTINEL) if course not in caches]
-    for course in of(System.NGINX, System.HAPROXY):
-        course.bench.looking = gate.shared
-    # how fast an application answers is not seen while another one starts
-    quiet = Gate()
-    for course in of(System.APP):
-        course.bench.looking, course.bench.starting = partial(_both, gate.shared, quiet.alone), quiet.shared
+    _share(gate, courses.values())
+    waiting_for = sorted(courses.values(), key=lambda course: -course.steps)
+    running: dict[asyncio.Task[None], Course] = {}
     async with asyncio.TaskGroup() as group:
-        group.create_task(databases())
-        group.create_task(served())
-        group.create_task(caching())
-        group.create_task(one_after_the_other(sessions))
-        group.create_task(side_by_side(of(System.SUPABASE, System.MEMCACHED, System.LINUX)))
+        while waiting_for or running:
+            for course in [*waiting_for]:
+                if not any(conflict(course.bench.target, each.bench.target) for each in running.values()):
+                    waiting_for.remove(course)
+                    running[group.create_task(course.run(gate))] = course
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if systems()[running[task].bench.target.system].disturbs:
+                    await _answered(environment)
+                del running[task]
+
+
+def conflict(one: Target, other: Target) -> bool:
+    """Whether one of two servers cannot be judged while the other is broken."""
+    return _disturbs(one, other) or _disturbs(other, one)
+
+
+def _disturbs(broken: Target, judged: Target) -> bool:
+    kinds = systems()[broken.system].disturbed_by(broken)
+    return judged.system in kinds or f"{judged.system}/{judged.role}" in kinds
+
+
+def _share(gate: Gate, courses: Iterable[Course]) -> None:
+    """Let courses observe only while nothing is taken away from them, and times only while nothing starts."""
+    quiet = Gate()
+    for course in courses:
+        system = course.bench.target.system
+        # a system that takes something away observes that while it has the gate alone
+        shared = nullcontext if stops_of(system) else gate.shared
+        course.bench.looking = shared
+        if any(probe.timed for probe in probes_of(system).values()):
+            course.bench.looking, course.bench.starting = partial(_both, shared, quiet.alone), quiet.shared
 
 
 @asynccontextmanager
@@ -325,10 +316,6 @@ def _status(target: AppTarget, path: str) -> int:
         return 0
     finally:
         connection.close()
-
-
-def _is_read(target: Target) -> bool:
-    return target.system is System.PGBOUNCER or getattr(target, "upstream", None) is not None
 
 
 def _first(errors: ExceptionGroup) -> Exception:

@@ -5,47 +5,18 @@ Files, administrative marks and the settings that run count. What health checks,
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-import redis as client
-
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.state import files, postgres, redis
-from scaling_guide.model.environments import Environment, Target
+from scaling_guide.lab.state import files
+from scaling_guide.lab.state.marks import Marks, marks_of
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import find
-from scaling_guide.model.record import Probe, System
-from scaling_guide.probes.observation import Failure, Found, Result
+from scaling_guide.model.target import Target
+from scaling_guide.probes.observation import Failure, Need, Result
 from scaling_guide.probes.observe import observe
-
-# what the checker's own look tells, and the settings in it
-_SEEN = {
-    System.NGINX: (Probe.NGINX_PROCESS, ("workers > older than disk",)),
-    System.HAPROXY: (
-        Probe.HAPROXY_RUNTIME,
-        (
-            *(
-                "state > * > * > admin",
-                "state > * > * > weight",
-                "stat > * > * > addr",
-                "stat > * > * > slim",
-            ),
-            *("stat > * > BACKEND > algo", "info > Maxconn", "worker > older than disk"),
-        ),
-    ),
-    # what an application runs with is in its file
-    System.APP: (Probe.APP, ()),
-    System.PGBOUNCER: (Probe.PGBOUNCER_CONSOLE, ("config > *", "database > * > *", "leads to > *")),
-    System.MEMCACHED: (Probe.MEMCACHED, ("settings > *", "memory > limit in MiB")),
-}
-# what only an operator is told
-_ASKED: Mapping[System, Callable[[Environment, Any], Found]] = {
-    System.POSTGRES: postgres.found,
-    System.REDIS: redis.node,
-    System.SENTINEL: redis.sentinel,
-}
 
 
 @dataclass(frozen=True)
@@ -69,41 +40,41 @@ def read(environment: Environment, lab: Lab) -> State:
     """The state of every server of the lab."""
     values: dict[str, str] = {}
     versions: dict[str, str] = {}
-    needs = {
-        name: _SEEN[each.system][0] for name, each in environment.targets.items() if each.system in _SEEN
-    }
-    seen = observe(environment, [(probe, name) for name, probe in needs.items()])
+    marks = {name: marks_of(each.system) for name, each in environment.targets.items()}
+    needs = [(each.probe, name) for name, each in marks.items() if each.probe]
+    seen = observe(environment, needs)
     for name, target in environment.targets.items():
-        found = files.written(target, lab.directory(name))
-        if name in needs:
-            version, told = _of(target, seen[needs[name], name])
-        elif target.system in _ASKED:
-            version, told = _answer(environment, target)
-        else:
-            version, told = None, {}
+        found = files.written(target, marks[name], lab.directory(name))
+        version, settings = _settings(environment, target, marks[name], seen)
         if version is not None:
             versions[target.system] = version
-        values |= {f"{name}: {setting}": str(value) for setting, value in {**found, **told}.items()}
+        values |= {f"{name}: {setting}": str(value) for setting, value in {**found, **settings}.items()}
     return State(values, versions)
 
 
-def _of(target: Target, result: Result) -> tuple[str | None, Mapping[str, Any]]:
-    """The settings among what a probe saw."""
+def _settings(
+    environment: Environment, target: Target, marks: Marks, seen: Mapping[Need, Result]
+) -> tuple[str | None, Mapping[str, Any]]:
+    """The version of a server, and the settings that it shows."""
+    if marks.probe:
+        return _observed(marks, seen[marks.probe, target.id])
+    if marks.asked is None:
+        return None, {}
+    try:
+        return marks.asked(environment, target)
+    except marks.errors:
+        return None, {"answers": "no"}
+
+
+def _observed(marks: Marks, result: Result) -> tuple[str | None, Mapping[str, Any]]:
     if isinstance(result, Failure):
-        # a server that cannot be asked is in another state than one that can; an instance may come and go
-        return None, {} if target.system is System.APP else {"answers": result.message}
+        # a server that cannot be asked is in another state than one that can
+        return None, {} if marks.may_be_down else {"answers": result.message}
     return result.version, {
         _filled(pattern, stars): value
-        for pattern in _SEEN[target.system][1]
+        for pattern in marks.settings
         for stars, value in find(result.values, pattern).items()
     }
-
-
-def _answer(environment: Environment, target: Target) -> tuple[str | None, Mapping[str, Any]]:
-    try:
-        return _ASKED[target.system](environment, target)
-    except (psycopg.Error, client.RedisError):
-        return None, {"answers": "no"}
 
 
 def _filled(pattern: str, stars: str) -> str:

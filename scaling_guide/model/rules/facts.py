@@ -12,40 +12,10 @@ from scaling_guide.model.facts import Fact, is_tiered
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.problems import Location, Problem
-from scaling_guide.model.record import TIERS, Probe, System
+from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.rule import problem
+from scaling_guide.model.systems import probe_names
 from scaling_guide.model.units import Unit, meaning
-
-PROBE_SYSTEMS: dict[Probe, tuple[System, ...]] = {
-    Probe.NGINX_CONFIG: (System.NGINX,),
-    Probe.NGINX_PROCESS: (System.NGINX,),
-    Probe.NGINX_STATUS: (System.NGINX,),
-    Probe.HAPROXY_CONFIG: (System.HAPROXY,),
-    Probe.HAPROXY_RUNTIME: (System.HAPROXY,),
-    Probe.HTTP: (System.NGINX, System.HAPROXY),
-    Probe.TLS: (System.NGINX, System.HAPROXY),
-    Probe.HOST: (System.NGINX, System.HAPROXY),
-    Probe.APP: (System.APP,),
-    Probe.REDIS: (System.REDIS,),
-    Probe.REDIS_CONFIG: (System.REDIS,),
-    Probe.SENTINEL: (System.SENTINEL,),
-    Probe.MEMCACHED: (System.MEMCACHED,),
-    Probe.POSTGRES_SETTINGS: (System.POSTGRES,),
-    Probe.POSTGRES_FILES: (System.POSTGRES,),
-    Probe.POSTGRES_CONNECTIONS: (System.POSTGRES,),
-    Probe.POSTGRES_REPLICATION: (System.POSTGRES,),
-    Probe.POSTGRES_HEALTH: (System.POSTGRES,),
-    Probe.PGBOUNCER_CONSOLE: (System.PGBOUNCER,),
-    Probe.PGBOUNCER_PROCESS: (System.PGBOUNCER,),
-    Probe.SUPABASE: (System.SUPABASE,),
-    Probe.SUPABASE_ADVISORS: (System.SUPABASE,),
-    Probe.ATTESTED: (System.SUPABASE,),
-    Probe.LINUX: (System.LINUX,),
-    Probe.SOCKETS: (System.NGINX, System.HAPROXY),
-    Probe.FRONTEND: (System.NGINX, System.HAPROXY),
-    Probe.API: (System.NGINX, System.HAPROXY),
-    Probe.LATENCY: (System.APP,),
-}
 
 # found values that a check must never take for an answer
 _NOTHING: tuple[Any, ...] = (None, "", [])
@@ -62,7 +32,7 @@ _TEMPLATE_VALUE = re.compile(r"\bv\[['\"]([^'\"]+)['\"]\]")
 def probe_of_another_system(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
         for system in fact.systems:
-            if system not in PROBE_SYSTEMS[fact.probe]:
+            if system not in probe_names()[fact.probe]:
                 repair = f"use a probe of {system}, or drop {system} from `systems`"
                 yield problem(fact, "PROBE_SYSTEM", f"{fact.probe} cannot look at {system}", repair, "probe")
 

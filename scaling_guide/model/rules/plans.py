@@ -19,8 +19,8 @@ def stale_plan(guide: Guide, today: date) -> Iterator[Problem]:
 
 def plans_not_in_order(guide: Guide, today: date) -> Iterator[Problem]:
     for sold in guide.plans.values():
-        for (below, smaller), (above, larger) in pairwise(sold.compute.items()):
-            for key in ("hourly", "monthly", "memory_gb", "database_gb", "connections", "pooler_clients"):
+        for (below, smaller), (above, larger) in pairwise(sold.sizes.items()):
+            for key in sold.RISING:
                 if getattr(larger, key) < getattr(smaller, key):
                     what = f"{above} has a smaller {key} than {below}"
                     yield problem(larger, "PLAN_NOT_MONOTONE", what, "order the sizes, or correct it", key)

@@ -6,7 +6,7 @@ from datetime import date
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Location, Problem
-from scaling_guide.model.record import Probe, Record
+from scaling_guide.model.record import Record
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.rules.sources import citations
@@ -140,7 +140,7 @@ def dangling_alert(guide: Guide, today: date) -> Iterator[Problem]:
 
 
 def dangling_attestation(guide: Guide, today: date) -> Iterator[Problem]:
-    asked = {fact.setting for fact in guide.facts.values() if fact.probe is Probe.ATTESTED}
+    asked = {fact.setting for fact in guide.facts.values() if fact.probe == "attested"}
     for environment in guide.environments.values():
         for each in environment.attestations:
             if each.target not in environment.targets or f"attested > {each.setting}" not in asked:

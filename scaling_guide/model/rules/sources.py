@@ -68,7 +68,7 @@ def citations(guide: Guide) -> Iterator[Citation]:
     yield from (tier.source for tier in guide.tiers.values())
     yield from (threshold.source for threshold in guide.thresholds.values())
     for sold in guide.plans.values():
-        yield from sold.sources.values()
+        yield from sold.citations
     for budget in guide.budgets.values():
         yield budget.source
         yield from (term.source for term in budget.terms.values() if term.source)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Runbook
+from scaling_guide.model.target import LoadBalancer
 from scaling_guide.render.commands.rendering import phase_commands, render, situation
 from scaling_guide.render.commands.situation import Situation, targets
 from scaling_guide.render.coverage import LAB
@@ -51,6 +52,7 @@ def _without_place(text: str, place: Environment) -> str:
     net = r"\\*\.".join(address.split(".")[:-1])
     text = re.sub(rf"\b{net}(?=\\*\.[0-9])", "${net}", text)
     for target in place.targets.values():
-        if isinstance(target, NginxTarget | HaproxyTarget):
-            return text.replace(str(Path(target.directory).parent), "${root}")
+        directory = getattr(target, "directory", None)
+        if isinstance(target, LoadBalancer) and directory:
+            return text.replace(str(Path(directory).parent), "${root}")
     return text

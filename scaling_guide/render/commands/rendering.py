@@ -5,42 +5,20 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment as Jinja
 from jinja2 import StrictUndefined, Template
 
-from scaling_guide.model.environments import (
-    Environment,
-    HaproxyTarget,
-    NginxTarget,
-    PgbouncerTarget,
-    PostgresTarget,
-    RedisTarget,
-    SentinelTarget,
-    SupabaseTarget,
-    Target,
-)
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.runbooks import Runbook, Step
+from scaling_guide.model.systems import part, systems
+from scaling_guide.model.target import Target
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.render import supabase_api
-from scaling_guide.render.commands import (
-    certificate,
-    haproxy,
-    memcached,
-    nginx,
-    pgbouncer,
-    postgres,
-    redis,
-    sql,
-)
 from scaling_guide.render.commands.situation import Situation, targets
-
-# who can be asked as one of their users
-Client = RedisTarget | SentinelTarget | PostgresTarget | PgbouncerTarget
 
 # between two looks of a wait, in seconds
 _PAUSE = 0.5
@@ -112,72 +90,45 @@ def render(template: str, found: Situation, target: Target | None = None) -> str
     Raises jinja2.UndefinedError where it asks for something that the target, the runbook or the data lacks,
     and LookupError where it needs a command that the environment does not have.
     """
-    context = {**found.parameters, **_everywhere(found), **_servers(found.environment)}
+    context = {**found.parameters, **_everywhere(found)}
     if target is not None:
         context["target"] = target
-    if isinstance(target, NginxTarget):
-        context |= nginx.commands(target, found.server) | certificate.commands(target, found)
-    if isinstance(target, SupabaseTarget):
-        context["supabase"] = supabase_api.Api(target)
-    if isinstance(target, HaproxyTarget):
-        context |= haproxy.commands(target, found.server) | certificate.commands(target, found)
+        context |= _from(target.system, "at_target", target, found)
     return _compiled(template).render(context).strip()
 
 
 def _everywhere(found: Situation) -> dict[str, Any]:
-    """What a template may use wherever its command is run."""
+    """The names that a template may use wherever its command is run."""
     guide, environment = found.guide, found.environment
 
     def documented(fact_id: str) -> Any:
         return guide.facts[fact_id].value(environment.tier)
 
-    return {
+    names = {
         "env": environment,
         "apps": environment.apps,
         "server": found.server,
         "v": guide.values(environment.tier),
         "documented": documented,
         "command": _commands(environment),
-        "backends": haproxy.BACKENDS,
-        "as_checker": _as_checker,
-        "as_operator": partial(_as_operator, found),
-        "is_true": sql.is_true,
-        "memcached": memcached.tell,
-        **postgres.commands(found),
-        **pgbouncer.commands(),
+        "as_checker": lambda target: _client("as_checker", target, found),
+        "as_operator": lambda target: _client("as_operator", target, found),
     }
+    for system in systems():
+        names |= _from(system, "everywhere", found)
+    return names
 
 
-def _as_checker(target: Client) -> str:
-    """The client of `target`, as the user who may look."""
-    match target:
-        case PostgresTarget():
-            return postgres.as_checker(target)
-        case PgbouncerTarget():
-            return pgbouncer.as_checker(target)
-        case RedisTarget() | SentinelTarget():
-            return redis.as_checker(target)
+def _client(name: str, target: Target, found: Situation) -> str:
+    """The client of `target`, as the user who may look (`as_checker`) or who acts (`as_operator`)."""
+    client: str = getattr(part(target.system, "commands"), name)(target, found)
+    return client
 
 
-def _as_operator(found: Situation, target: Client) -> str:
-    """The client of `target`, as the user who acts; that of PostgreSQL is for its own server."""
-    match target:
-        case PostgresTarget():
-            return postgres.as_operator(target, found)
-        case PgbouncerTarget():
-            return pgbouncer.as_operator(target)
-        case RedisTarget() | SentinelTarget():
-            return redis.as_operator(target)
-
-
-def _servers(environment: Environment) -> dict[str, Target]:
-    """The servers of the database that have a name of their own, as far as the environment has them."""
-    found: dict[str, Target] = {}
-    for target in environment.targets.values():
-        if isinstance(target, PostgresTarget):
-            found.setdefault(target.role, target)
-        if isinstance(target, PgbouncerTarget):
-            found.setdefault("pooler", target)
+def _from(system: str, function: str, *arguments: Any) -> Mapping[str, Any]:
+    """The names that a system's module `commands` adds, or none."""
+    names = getattr(part(system, "commands"), function, None)
+    found: Mapping[str, Any] = names(*arguments) if names else {}
     return found
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaling_guide.model.environments import AppTarget, Environment, Target
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Placed, Runbook
+from scaling_guide.model.target import AppTarget, Target
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ def targets(step: Placed, found: Situation) -> tuple[Target | None, ...]:
     """Where a step or a look is run; None stands for where the guide is."""
     if step.system is None:
         return (None,)
-    systems = (step.system,) if isinstance(step.system, System) else step.system
+    systems = (step.system,) if isinstance(step.system, str) else step.system
     return tuple(
         each
         for each in found.environment.of(*systems)
-        if step.role in (None, each.role) and (each.system is not System.APP or each == found.server)
+        if step.role in (None, each.role) and (each.system != "app" or each == found.server)
     )

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from scaling_guide.lab.measure import MEASUREMENTS, outdated
+from scaling_guide.lab.measure import measurements, outdated
 from scaling_guide.lab.measure.outdated import digest, fingerprint, is_outdated
 from tests.lab.measure.records import make_record
 from tests.lab.measure.test_result import RESULT
@@ -84,7 +84,7 @@ def test_figures_of_this_code_and_record_are_not_outdated(
     monkeypatch: pytest.MonkeyPatch, module: Write
 ) -> None:
     ways = module(SOURCE).ways
-    monkeypatch.setattr(outdated, "MEASUREMENTS", {"ways": ways})
+    monkeypatch.setattr(outdated, "measurements", lambda: {"ways": ways})
     kept = replace(RESULT, digest=digest(make_record(), ways))
     assert not is_outdated(kept, make_record())
     assert is_outdated(kept, make_record(repeats=4))
@@ -96,4 +96,4 @@ def test_figures_that_nothing_measures_any_more_are_outdated() -> None:
 
 
 def test_each_function_of_the_table_has_a_fingerprint_of_its_own() -> None:
-    assert len({fingerprint(each) for each in MEASUREMENTS.values()}) == len(MEASUREMENTS)
+    assert len({fingerprint(each) for each in measurements().values()}) == len(measurements())

@@ -11,9 +11,11 @@ import pytest
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.measure import rig as measuring
 from scaling_guide.lab.measure.rig import NotMeasured, Rig
-from scaling_guide.lab.servers import identities, pgbouncer
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine
+from scaling_guide.systems.pgbouncer import server as pooler
+from scaling_guide.systems.postgres import identities
+from scaling_guide.systems.postgres.rig import password, pgbouncer, pooled, postgres
 from tests import numbers
 
 REPO = Path(__file__).parents[3]
@@ -93,7 +95,11 @@ def test_a_tool_that_hangs_is_ended(rig: Rig) -> None:
 
 def test_a_password_is_read_from_its_file_and_shown_nowhere(rig: Rig) -> None:
     passwords = identities.passwords(rig.lab)
-    assert rig.run("sh", "-c", "cat $PGPASSFILE", role="app").strip().endswith(passwords["app"])
+    assert (
+        rig.run("sh", "-c", "cat $PGPASSFILE", environ=password(rig, "app"))
+        .strip()
+        .endswith(passwords["app"])
+    )
     assert passwords["app"] not in rig.noted[0]
 
 
@@ -103,7 +109,7 @@ def test_what_a_tool_is_told_aside_is_shown_nowhere(rig: Rig) -> None:
 
 
 def test_servers_that_are_asked_for_are_those_that_took_part(rig: Rig) -> None:
-    assert (rig.postgres().id, rig.pgbouncer().id) == ("postgres-primary", "pgbouncer")
+    assert (postgres(rig).id, pgbouncer(rig).id) == ("postgres-primary", "pgbouncer")
     assert list(rig.used) == ["postgres-primary", "pgbouncer"]
 
 
@@ -114,15 +120,15 @@ def test_a_statement_that_fails_is_told(live: Lab) -> None:
 
 def test_a_pool_of_its_own_is_there_until_it_is_undone(live: Lab) -> None:
     rig = Rig(of_lab(live), live)
-    target = rig.pgbouncer()
+    target = pgbouncer(rig)
     before = Path(target.config).read_text()
 
     def databases() -> set[str]:
-        with pgbouncer.console(live, target) as console:
+        with pooler.console(live, target) as console:
             return {row[0] for row in console.execute(b"SHOW DATABASES").fetchall()}
 
     with rig.undo:
-        rig.pooled("appdb_3", "pool_size=3")
+        pooled(rig, "appdb_3", "pool_size=3")
         assert "appdb_3" in databases()
         assert rig.noted == [
             "pgbouncer.ini: appdb_3 = host=postgres-primary port=5432 dbname=appdb pool_size=3"

@@ -17,7 +17,6 @@ from scaling_guide.lab.measure.run import cores, measure, rounds, taken
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine
 from scaling_guide.model.measurements import Measurement
-from scaling_guide.model.record import System
 from tests.lab.conftest import processes_of
 from tests.lab.measure.records import make_record
 from tests.numbers import own_number
@@ -129,7 +128,7 @@ class Up:
 
 
 def measured_by(monkeypatch: pytest.MonkeyPatch, prepare: Prepare) -> Measurement:
-    monkeypatch.setattr(running, "MEASUREMENTS", {"ways": prepare})
+    monkeypatch.setattr(running, "measurements", lambda: {"ways": prepare})
     return make_record()
 
 
@@ -196,7 +195,7 @@ def prepare(rig):
     return lambda variant: {"time": len(rig.run("sleep", "30"))}
 
 up = lifecycle.up
-run.MEASUREMENTS = {"ways": prepare}
+run.measurements = lambda: {"ways": prepare}
 run.lifecycle.up = lambda number, tier: up(number, tier, fleet="tests.lab.fleets:light")
 where = lab(int(sys.argv[1]))
 environment = examine(Path("data"), where.variables)[0].environments["lab"]
@@ -225,4 +224,4 @@ def test_versions_are_those_of_the_servers_that_took_part(live: Lab) -> None:
         return lambda variant: {"time": 1.0}
 
     result = taken(Rig(of_lab(live), live), make_record(), prepare)
-    assert list(result.versions) == [System.PGBOUNCER]
+    assert list(result.versions) == ["pgbouncer"]

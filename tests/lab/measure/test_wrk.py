@@ -7,8 +7,8 @@ import pytest
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.measure import wrk
 from scaling_guide.lab.measure.rig import NotMeasured, Rig
-from scaling_guide.model.environments import NginxTarget
 from scaling_guide.model.load import examine
+from scaling_guide.systems.nginx.target import NginxTarget
 
 REPO = Path(__file__).parents[3]
 SAID = """\

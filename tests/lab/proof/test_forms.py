@@ -5,17 +5,15 @@ import asyncio
 import pytest
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.mutations import MUTATIONS
-from scaling_guide.lab.proof.mutations.forms import (
-    behind_its_back,
-    edited,
-    without,
-)
+from scaling_guide.lab.proof.forms import behind_its_back, edited, without
+from scaling_guide.lab.proof.mutations import mutations_of
 from scaling_guide.model.record import TIERS
+from scaling_guide.model.systems import systems
 from tests.lab.proof.conftest import Still
 from tests.verify.observations import guide as documented
 
 TEXT = "frontend web\n    mode http\n    maxconn 10\nbackend app\n    mode http\n"
+MUTATIONS = {(name, system): each for system in systems() for name, each in mutations_of(system).items()}
 EDITS = [key for key, applied in MUTATIONS.items() if applied.__qualname__.startswith("edited.")]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.mutants import Change, Mutant, changing
-from scaling_guide.model.record import System
 from scaling_guide.verify.outcome import Outcome
 
 
@@ -17,7 +16,7 @@ class Toy:
 
     def __init__(self, facts: str) -> None:
         self.facts = facts
-        self.target: Any = SimpleNamespace(id="toy", system=System.NGINX, role=None, config="/toy/file")
+        self.target: Any = SimpleNamespace(id="toy", system="nginx", role=None, config="/toy/file")
         self.guide: Any = SimpleNamespace(unnoticed=())
         self.checks = [SimpleNamespace(fact=SimpleNamespace(id=fact)) for fact in facts]
         self.pristine = self.rendered({})

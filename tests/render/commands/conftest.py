@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from scaling_guide.lab.layout import Lab
-from scaling_guide.model.environments import Environment, HaproxyTarget, NginxTarget
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine, load
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Safety, Step
 from scaling_guide.render.commands import Situation, render, situation
+from scaling_guide.systems.haproxy.target import HaproxyTarget
+from scaling_guide.systems.nginx.target import NginxTarget
 
 DATA = Path(__file__).parents[3] / "data"
 FOUND, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": "/repo", "user": "me"})
@@ -28,7 +29,7 @@ def of(
     return situation(GUIDE, place, GUIDE.runbooks[runbook])
 
 
-def step(run: str, system: System | tuple[System, ...] | None = None, **more: str) -> Step:
+def step(run: str, system: str | tuple[str, ...] | None = None, **more: str) -> Step:
     return Step(do="Do it.", run=run, safety=Safety.REVERSIBLE, system=system, **more)
 
 
@@ -93,7 +94,7 @@ def here(tmp_path: Path) -> Environment:
     )
 
 
-Shell = Callable[[str, System], str]
+Shell = Callable[[str, str], str]
 
 
 @pytest.fixture

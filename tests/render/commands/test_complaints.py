@@ -6,7 +6,6 @@ import pytest
 
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Problem
-from scaling_guide.model.record import System
 from scaling_guide.render.commands.complaints import problems
 from tests.render.commands.conftest import GUIDE, step
 
@@ -56,6 +55,6 @@ def test_a_wait_and_a_look_are_commands_too() -> None:
 
 
 def test_a_role_that_nobody_has_would_make_a_step_vanish() -> None:
-    (problem,) = mitigating(step("true", System.POSTGRES, role="primry"))
+    (problem,) = mitigating(step("true", "postgres", role="primry"))
     assert problem.code == "UNKNOWN_ROLE"
     assert "primary" in problem.repair

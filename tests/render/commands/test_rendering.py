@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 from jinja2 import UndefinedError
 
-from scaling_guide.model.record import System
 from scaling_guide.model.runbooks import Safety
 from scaling_guide.render.commands import phase_commands, render, render_step, situation, targets
 from tests.render.commands.conftest import GUIDE, PHASES, Tools, of, step
@@ -56,7 +55,7 @@ def test_read_only_commands_write_no_file_and_set_nothing(runbook: str) -> None:
 
 def test_a_step_comes_once_for_each_of_its_load_balancers() -> None:
     found = of("production")
-    systems = (System.NGINX, System.HAPROXY)
+    systems = ("nginx", "haproxy")
     assert [at.id for at in targets(step("true", systems), found) if at] == [
         each.id for each in found.environment.of(*systems)
     ]
@@ -65,7 +64,7 @@ def test_a_step_comes_once_for_each_of_its_load_balancers() -> None:
 def test_a_step_at_the_application_comes_once_for_the_server_that_the_runbook_is_about() -> None:
     place = GUIDE.environments["production"]
     found = situation(GUIDE, place, GUIDE.runbooks["drain-and-replace-backend"], "app-2")
-    assert [at.id for at in targets(step("true", System.APP), found) if at] == ["app-2"]
+    assert [at.id for at in targets(step("true", "app"), found) if at] == ["app-2"]
 
 
 def test_a_step_without_a_system_comes_once() -> None:

@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from scaling_guide.model.record import System
 from scaling_guide.render.commands import targets
 from tests.render.commands.conftest import GUIDE, of, step
 
 
 def test_a_role_chooses_among_the_servers_of_a_system() -> None:
-    assert [at.id for at in targets(step("true", System.POSTGRES), of()) if at] == ["db-1", "db-2"]
-    assert [at.id for at in targets(step("true", System.POSTGRES, role="replica"), of()) if at] == ["db-2"]
+    assert [at.id for at in targets(step("true", "postgres"), of()) if at] == ["db-1", "db-2"]
+    assert [at.id for at in targets(step("true", "postgres", role="replica"), of()) if at] == ["db-2"]
 
 
 def test_a_role_without_a_system_is_refused() -> None:

@@ -1,0 +1,35 @@
+"""How the lab runs PgBouncer and changes what it runs."""
+
+from typing import Any
+
+import psycopg
+
+from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.layout import Lab
+from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.server import Render, Server
+from scaling_guide.model.environments import Environment
+from scaling_guide.systems.pgbouncer import server
+from scaling_guide.systems.pgbouncer.target import PgbouncerTarget
+
+
+class PgbouncerDriver(Driver):
+    """RELOAD is confirmed by its console; what waits for a restart gets one."""
+
+    errors = (psycopg.Error,)
+
+    def server(self, lab: Lab, environment: Environment, target: Any, render: Render) -> Server:
+        return server.server(lab, target, render, (target.primary,))
+
+    async def apply(self, bench: Bench) -> None:
+        assert isinstance(bench.target, PgbouncerTarget)
+        if await server.reloaded(bench.lab, bench.target, bench.pid):
+            await bench.order("kill")
+            await bench.order("start")
+
+    def read_at_start(self, bench: Bench) -> frozenset[str]:
+        assert isinstance(bench.target, PgbouncerTarget)
+        return server.read_at_start(bench.lab, bench.target)
+
+
+DRIVER = PgbouncerDriver()
