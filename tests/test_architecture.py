@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scaling_guide.model.systems import systems
 from tests.verify.observations import guide
 
 REPO = Path(__file__).parents[1]
@@ -14,6 +15,11 @@ REPO = Path(__file__).parents[1]
 # each floor stands on those below it; rooms on one floor do not know each other
 FLOORS = (("model",), ("capacity", "render", "probes"), ("verify",), ("lab",), ("cli", "macros", "checks"))
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# the part of a system's package decides which floors of the engine it may stand on; all others may observe
+PARTS = {"about": "model", "target": "model", "plans": "model", "capacity": "verify", "commands": "verify"}
+PARTS |= dict.fromkeys(("server", "driver", "mutations", "state", "measurements", "rig"), "cli")
+PARTS |= dict.fromkeys(("host", "identities", "program", "standin"), "cli")
 
 Graph = Mapping[str, set[str]]
 
@@ -46,19 +52,43 @@ def imported(source: str, module: str, known: Iterable[str]) -> set[str]:
 
 
 def room(module: str) -> str:
-    """The package that a module belongs to, as the floors name it."""
+    """The package that a module belongs to, as the floors name it; `systems/<name>` for that of a product."""
     parts = module.split(".")
+    if parts[:2] == ["scaling_guide", "systems"] and len(parts) > 2:
+        return f"systems/{parts[2]}"
     return parts[1] if parts[0] == "scaling_guide" and len(parts) > 1 else parts[0]
 
 
+def floor(module: str) -> int:
+    """The floor of an engine module; for a part of a system, the first one that it may not import."""
+    if not room(module).startswith("systems/"):
+        return FLOOR[room(module)]
+    part = module.split(".")[3] if module.count(".") > 2 else "about"
+    return FLOOR[PARTS.get(part, "verify")] if part not in ("about", "target", "plans") else 1
+
+
 def upward(graph: Graph) -> list[str]:
-    """Imports that do not go down."""
+    """Imports that do not go down, and those of a product by the engine or by another product."""
     return [
         f"{module} imports {other}"
         for module, others in sorted(graph.items())
         for other in sorted(others)
-        if room(module) != room(other) and FLOOR[room(other)] >= FLOOR[room(module)]
+        if room(module) != room(other) and not _is_allowed(module, other)
     ]
+
+
+def _is_allowed(module: str, other: str) -> bool:
+    mine, its = room(module), room(other)
+    if its.startswith("systems/"):
+        if mine.startswith("systems/"):
+            return its.removeprefix("systems/") in uses(mine.removeprefix("systems/"))
+        return mine in FLOORS[-1]
+    return floor(other) < floor(module)
+
+
+def uses(name: str) -> tuple[str, ...]:
+    """The packages that a system declares to import; roles that several products share may use none."""
+    return systems()[name].uses if name in systems() else ()
 
 
 def circles(graph: Graph) -> list[list[str]]:
@@ -94,7 +124,37 @@ def test_no_module_imports_itself_by_way_of_others(graph: Graph) -> None:
 
 
 def test_every_package_has_its_floor(graph: Graph) -> None:
-    assert {room(module) for module in graph} - FLOOR.keys() == {"scaling_guide"}
+    rooms = {room(module) for module in graph if not room(module).startswith("systems/")}
+    assert rooms - FLOOR.keys() == {"scaling_guide", "systems"}
+
+
+def test_no_system_declares_an_import_that_it_does_not_have(graph: Graph) -> None:
+    used: dict[str, set[str]] = {name: set() for name in systems()}
+    for module, others in graph.items():
+        name = room(module).removeprefix("systems/")
+        if name in used:
+            used[name] |= {room(each) for each in others} - {room(module)}
+    declared = {name: {f"systems/{each}" for each in system.uses} for name, system in systems().items()}
+    assert {
+        name: {each for each in rooms if each.startswith("systems/")} for name, rooms in used.items()
+    } == declared
+
+
+# the application is what is scaled, and Linux what the guide itself runs on
+PRODUCTS = sorted(systems().keys() - {"app", "linux"})
+
+
+def test_the_engine_names_no_product() -> None:
+    names = re.compile("|".join(PRODUCTS), re.IGNORECASE)
+    engine = [room for rooms in FLOORS[:-1] for room in rooms]
+    found = [
+        f"{path.relative_to(REPO)}:{number}: {line.strip()}"
+        for name in engine
+        for path in sorted((REPO / "scaling_guide" / name).rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if names.search(line)
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -105,6 +165,13 @@ def test_every_package_has_its_floor(graph: Graph) -> None:
         ("scaling_guide.verify.plugin", "scaling_guide.lab.layout", True),
         ("scaling_guide.lab.fleet", "scaling_guide.cli.lab", True),
         ("macros.topic", "scaling_guide.cli.console", True),
+        ("scaling_guide.lab.fleet", "scaling_guide.systems.redis.server", True),
+        ("scaling_guide.systems.redis.probe", "scaling_guide.lab.layout", True),
+        ("scaling_guide.systems.redis.target", "scaling_guide.probes.probe", True),
+        ("scaling_guide.systems.memcached.server", "scaling_guide.systems.redis.server", True),
+        ("scaling_guide.systems.sentinel.server", "scaling_guide.systems.redis.server", False),
+        ("scaling_guide.systems.redis.server", "scaling_guide.lab.layout", False),
+        ("macros.supabase", "scaling_guide.systems.supabase.plans", False),
         ("scaling_guide.lab.proof.run", "scaling_guide.verify.run", False),
         ("scaling_guide.model.load", "scaling_guide.model.guide", False),
         ("macros.topic", "scaling_guide.model.facts", False),

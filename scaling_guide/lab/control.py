@@ -1,4 +1,4 @@
-"""The control socket of a lab: one line in (`reload nginx`), one line of JSON out."""
+"""The control socket of a lab: one line in (`reload SERVER`), one line of JSON out."""
 
 import asyncio
 import contextlib

@@ -1,19 +1,50 @@
 """What the lab must know of a system to run its servers, change them, and break them for the proof."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.systems import part
+from scaling_guide.model.target import Target
 
-if TYPE_CHECKING:
-    from scaling_guide.lab.proof.bench import Bench
-    from scaling_guide.lab.proof.faults import Breakage
+Broken = Callable[[Target], AbstractAsyncContextManager[Target]]
+"""Exchanges a target for one that cannot be observed."""
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """A fault of the environment: its name, how a target is exchanged, and the probes that meet it."""
+
+    name: str
+    broken: Broken
+    probes: frozenset[str]
+
+
+class Subject(Protocol):
+    """A server of a running lab, as its driver sees it. `current` are the files that it is to run now."""
+
+    environment: Environment
+    target: Target
+    lab: Lab
+    pristine: Mapping[str, str]
+    current: Mapping[str, str]
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def pid(self) -> int: ...
+
+    def at_most(self, seconds: float) -> float: ...
+
+    async def order(self, operation: str, target: str | None = None) -> None: ...
+
+    async def settled(self) -> None: ...
 
 
 class Driver:
@@ -32,31 +63,31 @@ class Driver:
         """Whether a line of a config file can be left out: no comment, no brace, no part of a longer one."""
         return line[:1].isalpha() or line[:1] == "-"
 
-    def written(self, bench: Bench, texts: Mapping[str, str]) -> Mapping[str, str]:
+    def written(self, subject: Subject, texts: Mapping[str, str]) -> Mapping[str, str]:
         """What to write for `texts`, with what the server itself has added to its files."""
         return texts
 
-    def apply_at_runtime(self, bench: Bench, before: Mapping[str, str]) -> bool:
-        """Change a server that runs `before` to the files of `bench` without a reload; False if it cannot."""
+    def apply_at_runtime(self, subject: Subject, before: Mapping[str, str]) -> bool:
+        """Change a server that runs `before` to its files on disk without a reload; False if it cannot."""
         return False
 
-    async def apply(self, bench: Bench) -> None:
+    async def apply(self, subject: Subject) -> None:
         """Make the server run the files on disk, confirmed by the server. A restart by default.
 
         Raises ReloadRefused, LabError, TimeoutError, or one of `errors`.
         """
-        await bench.order("kill")
-        await bench.order("start")
-        await bench.settled()
+        await subject.order("kill")
+        await subject.order("start")
+        await subject.settled()
 
-    async def settle(self, bench: Bench) -> None:
+    async def settle(self, subject: Subject) -> None:
         """Return when clients and peers see the server as before its start. Raises TimeoutError."""
 
-    def undisturbed(self, bench: Bench) -> AbstractAsyncContextManager[None]:
+    def undisturbed(self, subject: Subject) -> AbstractAsyncContextManager[None]:
         """Keep those that watch the server from acting while it is started, perhaps in vain."""
         return nullcontext()
 
-    def read_at_start(self, bench: Bench) -> frozenset[str]:
+    def read_at_start(self, subject: Subject) -> frozenset[str]:
         """The directives that the server reads only at its start, as far as it is known."""
         return frozenset()
 

@@ -17,7 +17,7 @@ def write(directory: Path, texts: Mapping[str, str]) -> None:
 def place_certificate(path: Path, issued: ca.Issued, combined: bool = False) -> None:
     """Write a chain to `path`, and its key to the same name with the ending `.key`.
 
-    `combined`, the key follows the chain in the one file, as HAProxy reads it.
+    `combined`, the key follows the chain in the one file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if combined:

@@ -243,7 +243,7 @@ class Owner:
         self._change(entry, "stopped", entry.detail)
 
     async def _watch(self, entry: Entry, process: asyncio.subprocess.Process) -> None:
-        """Note the end of a server, and take down what it left: a killed Nginx leaves workers that listen."""
+        """Note the end of a server and take down what it left: workers may outlive a killed master."""
         code = await process.wait()
         processes.kill_group(process.pid)
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The classes of keys in a Redis: whose they are, how long they live, and how they are made invalid."""
+"""The classes of keys in a cache: whose they are, how long they live, and how they are made invalid."""
 
 from typing import Annotated, Literal
 

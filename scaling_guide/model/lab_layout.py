@@ -9,8 +9,9 @@ from pathlib import Path
 DEFAULT_NUMBER = 42
 NUMBERS = range(1, 255)
 REPO = Path(__file__).parents[2]
-LONGEST_SOCKET = len("/haproxy/operator.sock.12345.tmp")
-HAPROXY_SOCKET_LIMIT = 97
+# the longest path of a socket that every server of the lab can bind, and the longest name in its directory
+SOCKET_LIMIT = 97
+LONGEST_SOCKET = len("/balancer/operator.sock.1234.tmp")
 
 
 class NoSuchLab(ValueError):
@@ -48,8 +49,10 @@ def layout(number: int | None = None, environ: Mapping[str, str] = os.environ) -
         repair = f"set SG_LAB to one from {known}" if number is None else f"use {known}"
         raise NoSuchLab(f"`{written}` is no lab number: {repair}")
     root = _base(environ) / f"sg-lab-{os.getuid()}-{int(written)}"
-    if len(str(root)) + LONGEST_SOCKET > HAPROXY_SOCKET_LIMIT:
-        raise NoSuchLab(f"{root} is too long for HAProxy's sockets: set XDG_RUNTIME_DIR to a shorter path")
+    if len(str(root)) + LONGEST_SOCKET > SOCKET_LIMIT:
+        raise NoSuchLab(
+            f"{root} is too long for the sockets of servers: set XDG_RUNTIME_DIR to a shorter path"
+        )
     return Layout(int(written), root)
 
 

@@ -46,6 +46,11 @@ class LoadBalancer(Target):
     certificate: Text
 
     @property
+    def inserts_cookie(self) -> bool:
+        """Whether it keeps a session on one server by a cookie that it sets itself."""
+        return False
+
+    @property
     def key_file(self) -> str:
         """The file that holds the private key."""
         return self.certificate

@@ -28,7 +28,7 @@ _AMOUNT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([A-Za-z%]*)")
 _Suffixes = Mapping[str, Fraction | int]
 _BYTES: _Suffixes = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20,
                      "mib": 2**20, "g": 2**30, "gb": 2**30, "gib": 2**30}  # fmt: skip
-# case counts: nginx writes minutes as `m` and months as `M`
+# case counts: config files write minutes as `m` and months as `M`
 _MILLISECONDS: _Suffixes = {"": 1000, "us": Fraction(1, 1000), "ms": 1, "s": 1000, "m": 60_000,
                             "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,
                             "M": 2_592_000_000, "y": 31_536_000_000}  # fmt: skip
@@ -80,7 +80,7 @@ def _amount(value: Scalar, suffixes: _Suffixes, noun: str) -> float:
     text = str(value).strip()
     amounts = _amounts(text.removeprefix("-"), suffixes, noun)
     factors = [factor for _, factor in amounts]
-    # nginx writes `1h30m`, from the largest to the smallest; `1 2` is a slip of the pen
+    # `1h30m` goes from the largest unit to the smallest; `1 2` is a slip of the pen
     if any(larger <= smaller for larger, smaller in pairwise(factors)):
         raise ValueError(f"`{value}` is not a {noun}: write one number, or parts from large to small")
     # fractions, since 1.1 * 1000 is not 1100 in floats

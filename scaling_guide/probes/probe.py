@@ -69,7 +69,7 @@ def probes_of(system: str) -> Mapping[str, Probe]:
 
 
 def probe(name: str, system: str | None = None) -> Probe:
-    """The probe of that name, as `system` has it (the first system that has it if None).
+    """The probe of that name, as `system` has it; if None, as the first system does that has it.
 
     Raises LookupError for one that the system does not have.
     """

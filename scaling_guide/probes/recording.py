@@ -8,6 +8,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from scaling_guide.model.systems import probe_names
 from scaling_guide.probes.observation import Failure, Need, Observation, Result, Undetermined, now
 
 SCHEMA = 1
@@ -59,6 +60,8 @@ def replay(path: Path, environment: str | None = None) -> dict[Need, Result]:
 
 def _result(row: dict[str, Any]) -> Result:
     kind = _KINDS[row["kind"]]
+    if row["probe"] not in probe_names():
+        raise ValueError(f"no system has a probe `{row['probe']}`")
     result = kind(**{field.name: row[field.name] for field in fields(kind)})
     if isinstance(result, Failure):
         return result

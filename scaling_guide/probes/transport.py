@@ -109,7 +109,7 @@ def exchange(family: int, address: str | tuple[str, int], text: str, deadline: f
         connection.connect(address)
         connection.sendall(text.encode())
         if family == socket.AF_UNIX:
-            # HAProxy's master does not close before the other side has
+            # some servers do not close before the client has
             connection.shutdown(socket.SHUT_WR)
         while True:
             connection.settimeout(_left(ends))

@@ -16,7 +16,7 @@ ALERTS = "alerts.yml"
 
 
 def kind(target: Target) -> str:
-    """The system of a target and, where its files depend on it, its role: `nginx`, `redis-cache`."""
+    """The system of a target and, where its files depend on it, its role: `balancer`, `store-cache`."""
     return f"{target.system}-{target.role}" if target.role else str(target.system)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scaling_guide.model.lab_layout import HAPROXY_SOCKET_LIMIT, NoSuchLab, layout
+from scaling_guide.model.lab_layout import SOCKET_LIMIT, NoSuchLab, layout
 
 
 def test_a_lab_has_number_42_unless_told_otherwise() -> None:
@@ -58,7 +58,7 @@ def test_the_runtime_directory_of_an_ordinary_user_is_used() -> None:
 def test_a_directory_too_long_for_a_socket_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = tmp_path / ("d" * HAPROXY_SOCKET_LIMIT)
+    long = tmp_path / ("d" * SOCKET_LIMIT)
     long.mkdir()
     monkeypatch.setattr("scaling_guide.model.lab_layout._base", lambda environ: long)
     with pytest.raises(NoSuchLab, match="too long"):

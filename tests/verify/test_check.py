@@ -121,7 +121,7 @@ def test_an_expired_waiver_is_named_in_the_failure(check, found):
 
 @pytest.mark.parametrize(
     ("probe", "safety"),
-    [("http", "probe"), ("app", "probe"), ("tls", "read"), ("haproxy_config", "read")],
+    [("http", "probe"), ("frontend", "probe"), ("tls", "read"), ("haproxy_config", "read")],
 )
 def test_a_check_says_whether_requests_are_sent_for_it(environment, failure, probe, safety):
     check = Check(make_fact(probe=probe), environment.targets["lb"], environment)

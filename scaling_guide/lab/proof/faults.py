@@ -6,11 +6,11 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
-from scaling_guide.lab.driver import driver
+from scaling_guide.lab.driver import Breakage, Broken, driver
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import Environment
@@ -87,18 +87,6 @@ async def stand_ins(environment: Environment, checks: Sequence[Check]) -> list[F
         for each in breakages(target)
     ]
     return [fault for fault in await asyncio.gather(*map(one, jobs)) if fault.outcomes]
-
-
-Broken = Callable[[Target], AbstractAsyncContextManager[Target]]
-
-
-@dataclass(frozen=True)
-class Breakage:
-    """A fault of the environment: its name, how a target is exchanged, and the probes that meet it."""
-
-    name: str
-    broken: Broken
-    probes: frozenset[str]
 
 
 def breakages(target: Target) -> Iterator[Breakage]:

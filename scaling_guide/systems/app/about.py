@@ -10,4 +10,5 @@ SYSTEM = System(
     probes=("app", "latency"),
     language="bash",
     disturbs={"*": ("nginx", "haproxy")},
+    uses=("pgbouncer", "redis", "web"),
 )

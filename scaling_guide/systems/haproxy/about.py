@@ -9,4 +9,5 @@ SYSTEM = System(
     title="HAProxy",
     target=HaproxyTarget,
     probes=("haproxy_config", "haproxy_runtime", *WEB_PROBES),
+    uses=("web",),
 )

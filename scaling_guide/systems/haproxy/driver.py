@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Breakage, Broken, Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.faults import LIARS, Breakage, Broken, Handler, replaced
+from scaling_guide.lab.proof.faults import LIARS, Handler, replaced
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.target import Target
@@ -33,9 +32,9 @@ class HaproxyDriver(Driver):
         text = line.partition(" # ")[0].strip()
         return line[:1].isspace() and bool(text) and not text.startswith("#")
 
-    async def apply(self, bench: Bench) -> None:
-        assert isinstance(bench.target, HaproxyTarget)
-        await server.reloaded(bench.pid, Path(bench.target.master_socket))
+    async def apply(self, subject: Subject) -> None:
+        assert isinstance(subject.target, HaproxyTarget)
+        await server.reloaded(subject.pid, Path(subject.target.master_socket))
 
     def breakages(self, target: Any) -> Sequence[Breakage]:
         gone = "/nonexistent.sock"

@@ -17,3 +17,7 @@ class HaproxyTarget(LoadBalancer):
     master_socket: Text
     stats: Port
     user: Text | None = None
+
+    @property
+    def inserts_cookie(self) -> bool:
+        return True

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Breakage, Driver
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.faults import Breakage, replaced
+from scaling_guide.lab.proof.faults import replaced
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.systems.linux import server

@@ -10,4 +10,5 @@ SYSTEM = System(
     target=NginxTarget,
     probes=("nginx_config", "nginx_process", "nginx_status", *WEB_PROBES),
     language="nginx",
+    uses=("postgres", "web"),
 )

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.systems.nginx import server
@@ -23,9 +22,9 @@ class NginxDriver(Driver):
         text = line.partition(" # ")[0].strip()
         return text.endswith(";") and text[0] not in "'}#" and not text.startswith("pid ")
 
-    async def apply(self, bench: Bench) -> None:
-        assert isinstance(bench.target, NginxTarget)
-        await server.reloaded(bench.pid, Path(bench.target.logs) / "nginx-error.log")
+    async def apply(self, subject: Subject) -> None:
+        assert isinstance(subject.target, NginxTarget)
+        await server.reloaded(subject.pid, Path(subject.target.logs) / "nginx-error.log")
 
 
 DRIVER = NginxDriver()

@@ -9,4 +9,5 @@ SYSTEM = System(
     target=PgbouncerTarget,
     probes=("pgbouncer_console", "pgbouncer_process"),
     disturbs={"*": ("postgres", "pgbouncer", "nginx", "haproxy", "app")},
+    uses=("postgres", "sql"),
 )

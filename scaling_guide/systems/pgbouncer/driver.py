@@ -4,9 +4,8 @@ from typing import Any
 
 import psycopg
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.systems.pgbouncer import server
@@ -21,15 +20,15 @@ class PgbouncerDriver(Driver):
     def server(self, lab: Lab, environment: Environment, target: Any, render: Render) -> Server:
         return server.server(lab, target, render, (target.primary,))
 
-    async def apply(self, bench: Bench) -> None:
-        assert isinstance(bench.target, PgbouncerTarget)
-        if await server.reloaded(bench.lab, bench.target, bench.pid):
-            await bench.order("kill")
-            await bench.order("start")
+    async def apply(self, subject: Subject) -> None:
+        assert isinstance(subject.target, PgbouncerTarget)
+        if await server.reloaded(subject.lab, subject.target, subject.pid):
+            await subject.order("kill")
+            await subject.order("start")
 
-    def read_at_start(self, bench: Bench) -> frozenset[str]:
-        assert isinstance(bench.target, PgbouncerTarget)
-        return server.read_at_start(bench.lab, bench.target)
+    def read_at_start(self, subject: Subject) -> frozenset[str]:
+        assert isinstance(subject.target, PgbouncerTarget)
+        return server.read_at_start(subject.lab, subject.target)
 
 
 DRIVER = PgbouncerDriver()

@@ -15,4 +15,5 @@ SYSTEM = System(
         "postgres_health",
     ),
     disturbs={"*": ("postgres", "pgbouncer"), "replica": ("nginx", "haproxy", "app")},
+    uses=("pgbouncer", "sql"),
 )

@@ -12,4 +12,5 @@ SYSTEM = System(
     probes=("redis", "redis_config"),
     # an application answers from its cache, and the other servers of the sessions follow a failover
     disturbs={"cache": ("app",), "sessions": _SESSIONS, "sessions-replica": _SESSIONS},
+    uses=("app", "postgres", "sentinel"),
 )

@@ -6,10 +6,9 @@ from typing import Any
 
 from redis import RedisError
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Breakage, Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.faults import Breakage, replaced
+from scaling_guide.lab.proof.faults import replaced
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.systems.redis import server
@@ -25,19 +24,19 @@ class RedisDriver(Driver):
     def server(self, lab: Lab, environment: Environment, target: Any, render: Render) -> Server:
         return server.server(lab, target, render, (target.master,) if target.master else ())
 
-    def apply_at_runtime(self, bench: Bench, before: Mapping[str, str]) -> bool:
-        assert isinstance(bench.target, RedisTarget)
-        return server.told(bench.target, before, bench.current)
+    def apply_at_runtime(self, subject: Subject, before: Mapping[str, str]) -> bool:
+        assert isinstance(subject.target, RedisTarget)
+        return server.told(subject.target, before, subject.current)
 
-    async def settle(self, bench: Bench) -> None:
-        assert isinstance(bench.target, RedisTarget)
-        await server.settled(bench.environment, bench.target, bench.at_most(server.SETTLE_SECONDS))
+    async def settle(self, subject: Subject) -> None:
+        assert isinstance(subject.target, RedisTarget)
+        await server.settled(subject.environment, subject.target, subject.at_most(server.SETTLE_SECONDS))
 
-    def undisturbed(self, bench: Bench) -> AbstractAsyncContextManager[None]:
-        is_watched = bench.target.role != server.CACHE
-        return server.without_failover(bench.environment) if is_watched else nullcontext()
+    def undisturbed(self, subject: Subject) -> AbstractAsyncContextManager[None]:
+        is_watched = subject.target.role != server.CACHE
+        return server.without_failover(subject.environment) if is_watched else nullcontext()
 
-    def read_at_start(self, bench: Bench) -> frozenset[str]:
+    def read_at_start(self, subject: Subject) -> frozenset[str]:
         return server.READ_AT_START
 
     def breakages(self, target: Any) -> Sequence[Breakage]:

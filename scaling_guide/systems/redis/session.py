@@ -12,10 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scaling_guide.probes.observation import Malformed, Timeout, Unreachable, Unsupported
-from scaling_guide.systems.redis.target import RedisTarget
-from scaling_guide.systems.sentinel.target import SentinelTarget
+from scaling_guide.systems.redis.target import RedisProcess
 
-Target = RedisTarget | SentinelTarget
 Command = tuple[str, ...]
 
 _NOT_ALLOWED = "NOPERM"
@@ -24,7 +22,7 @@ _NOT_ALLOWED = "NOPERM"
 class Session:
     """Commands to one server, each group in one round trip. Raises as `session` says."""
 
-    def __init__(self, target: Target, deadline: float) -> None:
+    def __init__(self, target: RedisProcess, deadline: float) -> None:
         self._target, self._deadline = target, deadline
         self._ends = time.monotonic() + deadline
         self._client = _client(target, deadline, target.user, password(target.password_file))
@@ -59,7 +57,7 @@ class Session:
 
 
 @contextmanager
-def session(target: Target, deadline: float) -> Iterator[Session]:
+def session(target: RedisProcess, deadline: float) -> Iterator[Session]:
     """A session with `target` as its checker.
 
     Raises Unreachable where nobody answers, the password is refused or every place is taken, Timeout,
@@ -84,7 +82,7 @@ def session(target: Target, deadline: float) -> Iterator[Session]:
         raise Malformed(f"{name} does not speak Redis' protocol: {str(error)[:80]}") from None
 
 
-def without_password(target: Target, deadline: float) -> str:
+def without_password(target: RedisProcess, deadline: float) -> str:
     """What somebody without a password hears: `refused`, or `answered` where the door is open."""
     client = _client(target, deadline, None, None)
     try:
@@ -135,7 +133,7 @@ def may(asked: Session, user: str, commands: Sequence[Command]) -> str:
     return ", ".join(allowed) or "none"
 
 
-def _client(target: Target, deadline: float, user: str | None, secret: str | None) -> redis.Redis:
+def _client(target: RedisProcess, deadline: float, user: str | None, secret: str | None) -> redis.Redis:
     client = redis.Redis(
         host=target.address,
         port=target.port,
@@ -154,7 +152,7 @@ def _client(target: Target, deadline: float, user: str | None, secret: str | Non
     return client
 
 
-def _refused(target: Target, command: Command, answer: redis.ResponseError) -> Exception:
+def _refused(target: RedisProcess, command: Command, answer: redis.ResponseError) -> Exception:
     asked = " ".join(command[:2])
     if isinstance(answer, redis.exceptions.NoPermissionError) or _NOT_ALLOWED in str(answer):
         return Unsupported(f"{target.id}: {target.user} may not run {asked}: give it what users.acl shows")

@@ -9,4 +9,5 @@ SYSTEM = System(
     target=SentinelTarget,
     probes=("sentinel",),
     disturbs={"*": ("redis/sessions", "redis/sessions-replica", "sentinel")},
+    uses=("redis",),
 )

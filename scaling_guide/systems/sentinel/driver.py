@@ -5,10 +5,9 @@ from typing import Any
 
 from redis import RedisError
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Breakage, Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.faults import Breakage, replaced
+from scaling_guide.lab.proof.faults import replaced
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.systems.redis import server as redis
@@ -26,17 +25,17 @@ class SentinelDriver(Driver):
         watched = tuple(each.id for each in environment.of("redis"))
         return server.server(lab, environment, target, render, watched)
 
-    def written(self, bench: Bench, texts: Mapping[str, str]) -> Mapping[str, str]:
-        assert isinstance(bench.target, SentinelTarget)
-        return server.with_learned(bench.environment, bench.target, texts)
+    def written(self, subject: Subject, texts: Mapping[str, str]) -> Mapping[str, str]:
+        assert isinstance(subject.target, SentinelTarget)
+        return server.with_learned(subject.environment, subject.target, texts)
 
-    def apply_at_runtime(self, bench: Bench, before: Mapping[str, str]) -> bool:
-        assert isinstance(bench.target, SentinelTarget)
-        return server.told(bench.target, before, bench.current)
+    def apply_at_runtime(self, subject: Subject, before: Mapping[str, str]) -> bool:
+        assert isinstance(subject.target, SentinelTarget)
+        return server.told(subject.target, before, subject.current)
 
-    async def settle(self, bench: Bench) -> None:
-        assert isinstance(bench.target, SentinelTarget)
-        await redis.settled(bench.environment, bench.target, bench.at_most(redis.SETTLE_SECONDS))
+    async def settle(self, subject: Subject) -> None:
+        assert isinstance(subject.target, SentinelTarget)
+        await redis.settled(subject.environment, subject.target, subject.at_most(redis.SETTLE_SECONDS))
 
     def breakages(self, target: Any) -> Sequence[Breakage]:
         return (Breakage("password file gone", replaced(password_file="/nonexistent"), frozenset(PROBES)),)

@@ -18,8 +18,7 @@ import psycopg
 from psycopg import errors
 
 from scaling_guide.probes.observation import CannotObserve, Malformed, Timeout, Unreachable, Unsupported
-from scaling_guide.systems.pgbouncer.target import PgbouncerTarget
-from scaling_guide.systems.postgres.target import PostgresTarget
+from scaling_guide.systems.sql.target import SqlTarget
 
 APPLICATION = "scaling_guide"
 CONSOLE = "pgbouncer"
@@ -35,9 +34,7 @@ class Refused(Unreachable):
 
 
 @contextmanager
-def session(
-    target: PostgresTarget | PgbouncerTarget, deadline: float, database: str | None = None
-) -> Iterator[Connection]:
+def session(target: SqlTarget, deadline: float, database: str | None = None) -> Iterator[Connection]:
     """A connection as the checker. Statements in it end before the deadline, and so does all else.
 
     Raises Refused, Unreachable, Timeout, Unsupported where the checker lacks a right, and Malformed where
@@ -81,9 +78,7 @@ def rows(
 
 
 @contextmanager
-def _connected(
-    target: PostgresTarget | PgbouncerTarget, database: str, deadline: float
-) -> Iterator[Connection]:
+def _connected(target: SqlTarget, database: str, deadline: float) -> Iterator[Connection]:
     if not os.access(target.passfile, os.R_OK):
         raise Unreachable(f"{target.id}: the passfile {target.passfile} cannot be read: make it, mode 0600")
     console = database == CONSOLE
@@ -126,7 +121,7 @@ def _guarded(connection: Connection, ends: float, late: threading.Event) -> Iter
         guard.cancel()
 
 
-def _reason(target: PostgresTarget | PgbouncerTarget, error: psycopg.Error, late: bool) -> CannotObserve:
+def _reason(target: SqlTarget, error: psycopg.Error, late: bool) -> CannotObserve:
     # further lines are hints and places
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = f"{target.id}: {said[0] if said else type(error).__name__}"

@@ -1,6 +1,6 @@
 """What environments say of a server with PostgreSQL's protocol."""
 
-from scaling_guide.model.record import Text
+from scaling_guide.model.record import Port, Text
 from scaling_guide.model.target import Target
 
 
@@ -10,6 +10,7 @@ class SqlTarget(Target):
     `user` and `passfile` are the checker's identity; the password stands in that file and nowhere else.
     """
 
+    port: Port
     directory: Text
     config: Text
     database: Text

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scaling_guide.lab.driver import Driver
+from scaling_guide.lab.driver import Breakage, Driver, Subject
 from scaling_guide.lab.layout import Lab
-from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.faults import Breakage, Handler, answers, liar, replaced
+from scaling_guide.lab.proof.faults import Handler, answers, liar, replaced
 from scaling_guide.lab.server import Render, Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.probes.probe import Over
@@ -36,7 +35,7 @@ class SupabaseDriver(Driver):
         text = line.partition(" # ")[0].strip()
         return line[:1].isspace() and bool(text) and not text.startswith("#")
 
-    async def apply(self, bench: Bench) -> None:
+    async def apply(self, subject: Subject) -> None:
         pass
 
     def breakages(self, target: Any) -> Sequence[Breakage]:

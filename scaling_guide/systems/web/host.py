@@ -13,7 +13,6 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.target import LoadBalancer
 from scaling_guide.probes import transport
 from scaling_guide.probes.observation import Found, Malformed, Unsupported
-from scaling_guide.systems.nginx.target import NginxTarget
 from scaling_guide.systems.web import tls
 
 REQUESTS = 0
@@ -54,7 +53,7 @@ def certificate(target: LoadBalancer, deadline: float) -> x509.Certificate:
 
 def _key_file(target: LoadBalancer) -> str:
     """HAProxy keeps certificate and key in one file."""
-    return target.certificate_key if isinstance(target, NginxTarget) else target.certificate
+    return target.key_file
 
 
 def _reading(target: LoadBalancer) -> str:

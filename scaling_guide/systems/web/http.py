@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.target import LoadBalancer
 from scaling_guide.probes.observation import CannotObserve, Found, Malformed, Timeout, Unreachable
-from scaling_guide.systems.haproxy.target import HaproxyTarget
 from scaling_guide.systems.web import host
 from scaling_guide.systems.web.client import Answer, Client
 from scaling_guide.systems.web.handshake import pinned, verifying
@@ -88,7 +87,7 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
     redirected, (spread, errors), session = await asyncio.gather(
         _plain(Client(address, target.http, site)),
         _ordinary(Client(address, target.https, site, context), len(environment.apps)),
-        _session(Client(address, target.https, site, context), isinstance(target, HaproxyTarget)),
+        _session(Client(address, target.https, site, context), target.inserts_cookie),
     )
     forged, missing, error_page = errors
     first = next((answer for answer in spread if answer.status == 200), None)
