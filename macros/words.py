@@ -6,7 +6,6 @@ from macros.context import Context, names
 from macros.escape import fill
 from scaling_guide.model.messages import Message
 from scaling_guide.model.pages import places
-from scaling_guide.model.record import System
 from scaling_guide.model.topics import Topic
 
 
@@ -31,6 +30,6 @@ def messages(site: Context, topic: Topic) -> str:
     products: dict[str, list[Message]] = {}
     for message in site.guide.messages_of(topic.id):
         products.setdefault(message.product, []).append(message)
-    shown = [Product(names([System(name)]), members) for name, members in products.items()]
+    shown = [Product(names([name]), members) for name, members in products.items()]
     titles = places(site.guide, site.links.docs, topic.id)
     return fill("messages", site=site, products=shown, titles=titles)

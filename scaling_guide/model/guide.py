@@ -16,13 +16,13 @@ from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.messages import Message
+from scaling_guide.model.plans import Plans
 from scaling_guide.model.questions import Question
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.sources import Source
 from scaling_guide.model.topics import Section, Tier, Topic, Unnoticed
 from scaling_guide.model.units import Scalar, Unit, meaning
-from scaling_guide.systems.supabase.plans import Plans
 
 
 class Guide(BaseModel):

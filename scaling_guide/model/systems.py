@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Union
 
+from scaling_guide.model.plans import Plans
 from scaling_guide.model.target import Target
-from scaling_guide.systems.supabase.plans import Plans
 
 GROUP = "scaling_guide.systems"
 

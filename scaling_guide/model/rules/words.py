@@ -10,8 +10,8 @@ from scaling_guide.model.names import instead
 from scaling_guide.model.pages import docs, places
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.questions import Question
-from scaling_guide.model.record import System
 from scaling_guide.model.rules.rule import problem
+from scaling_guide.model.systems import systems
 
 
 def dangling_anchor(guide: Guide, today: date) -> Iterator[Problem]:
@@ -51,7 +51,7 @@ def message_runbook(guide: Guide, today: date) -> Iterator[Problem]:
 
 
 def unknown_product(guide: Guide, today: date) -> Iterator[Problem]:
-    products = set(System)
+    products = set(systems())
     for message in guide.messages:
         if message.product not in products:
             what = f"message {message.id} is of {message.product}, which is no system"

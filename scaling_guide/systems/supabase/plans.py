@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scaling_guide.model.plans import Plans
 from scaling_guide.model.record import Record, Text
 from scaling_guide.model.sources import Citation
-from scaling_guide.systems.supabase.plans import Plans
 
 Dollars = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
