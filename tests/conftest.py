@@ -3,9 +3,15 @@
 import pytest
 from hypothesis import settings
 
+from scaling_guide.model.systems import part, systems
+
 pytest_plugins = ["pytester", "tests.live", "tests.world"]
 # data for tests, some of it in files that look like tests
 collect_ignore = ["fixtures"]
+
+# pytester forgets the modules that a test run inside a test imports, and a second copy has other classes
+for _name in systems():
+    part(_name, "probe")
 
 settings.register_profile("guide", deadline=None, derandomize=True, database=None)
 settings.load_profile("guide")
