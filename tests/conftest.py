@@ -1,5 +1,7 @@
 """What holds for all tests: nothing is skipped, generated examples are the same in every run."""
 
+from importlib import import_module
+
 import pytest
 from hypothesis import settings
 
@@ -9,7 +11,9 @@ pytest_plugins = ["pytester", "tests.live", "tests.world"]
 # data for tests, some of it in files that look like tests
 collect_ignore = ["fixtures"]
 
-# pytester forgets the modules that a test run inside a test imports, and a second copy has other classes
+# pytester forgets the modules that a test run inside a test imports, and a second copy has other classes;
+# httpx imports httpcore with the first request
+import_module("httpcore")
 for _name in systems():
     part(_name, "probe")
 
