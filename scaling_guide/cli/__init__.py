@@ -8,6 +8,7 @@ from scaling_guide.cli import bench, lab, readers, verify, why
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
 from scaling_guide.model.lab_layout import NoSuchLab
+from scaling_guide.model.today import NoSuchDay
 from scaling_guide.verify.outcome import ExitCode
 
 _NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
@@ -44,7 +45,7 @@ def main() -> None:
         app(standalone_mode=True)
     except SystemExit as end:
         sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
-    except NoSuchLab as error:
+    except (NoSuchLab, NoSuchDay) as error:
         _say(error)
         sys.exit(ExitCode.USAGE)
     except LabError as error:

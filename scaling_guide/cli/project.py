@@ -1,5 +1,6 @@
 """The checkout that a command works on, and the guide in it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NUMBERS, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.names import instead
-from scaling_guide.model.problems import Invalid
+from scaling_guide.model.problems import Invalid, Problem, warning
 from scaling_guide.verify.outcome import ExitCode
 
 LabNumber = Annotated[
@@ -30,17 +31,36 @@ def root() -> Path:
 
 
 def guide(number: int | None = None) -> Guide:
-    """The guide of this checkout, its lab filled in for lab `number`. Exits with 1 on problems."""
+    """The guide of this checkout, its lab filled in for lab `number`. Exits with 1 on problems.
+
+    Records that are past their date are one line on standard error; nothing else comes of them.
+    """
     try:
-        return load(root() / "data", layout(number).variables)
+        loaded = load(root() / "data", layout(number).variables)
     except Invalid as invalid:
-        for problem in invalid.problems:
-            errors.print(str(problem), markup=False, highlight=False)
-        raise typer.Exit(ExitCode.DRIFT) from None
+        raise refused(invalid.problems) from None
+    warn(loaded.findings_for(None))
+    return loaded
+
+
+def warn(findings: Iterable[Problem]) -> None:
+    """Say in one line that records are past their date."""
+    line = warning(findings)
+    if line is not None:
+        errors.print(line, style="yellow", markup=False, highlight=False)
+
+
+def refused(problems: Iterable[Problem]) -> typer.Exit:
+    """Print the problems; return what ends the command."""
+    for problem in problems:
+        errors.print(str(problem), markup=False, highlight=False)
+    return typer.Exit(ExitCode.DRIFT)
 
 
 def environment(guide: Guide, name: str) -> Environment:
-    """The environment `name`. Exits with 4 where there is none."""
+    """The environment `name`. Exits with 4 where there is none, with 1 where a variable of it is not set."""
+    if name in guide.unavailable:
+        raise refused(guide.unavailable[name])
     if name not in guide.environments:
         raise usage(f"there is no environment {name}; {instead(name, guide.environments)}")
     return guide.environments[name]

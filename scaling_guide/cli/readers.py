@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.names import instead
+from scaling_guide.model.today import today
 from scaling_guide.render.coverage import LAB, coverage
 from scaling_guide.render.incident_pack import incident_pack as packed
 from scaling_guide.render.incident_pack import runbook_text
@@ -162,7 +162,7 @@ def incident_pack(
     except ValueError as error:
         raise _broken(error) from None
     with _rendering(env):
-        files = packed(guide, environment, run, date.today())
+        files = packed(guide, environment, run, today())
     for name, text in files.items():
         (where / name).parent.mkdir(parents=True, exist_ok=True)
         (where / name).write_text(text, "utf-8")

@@ -39,8 +39,8 @@ def validate() -> None:
     """
     root = project.root()
     guide, problems = examine(root / "data", lab().variables)
-    if guide is not None and not problems:
-        problems = complaints.problems(guide)
+    if guide is not None and not any(problem.refuses for problem in problems):
+        problems = (*problems, *complaints.problems(guide))
     for problem in problems:
         out.print(str(problem), markup=False, highlight=False)
     if problems or guide is None:
@@ -118,6 +118,9 @@ class _Console:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        guide_session = session.config.pluginmanager.get_plugin("guide-session")
+        assert isinstance(guide_session, GuideSession)
+        project.warn(guide_session.findings)
         errors.print(f"observing for {len(session.items)} checks …", style="dim", highlight=False)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

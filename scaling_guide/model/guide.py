@@ -17,6 +17,7 @@ from scaling_guide.model.facts import Fact
 from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.messages import Message
 from scaling_guide.model.plans import Plans
+from scaling_guide.model.problems import Problem
 from scaling_guide.model.questions import Question
 from scaling_guide.model.record import TierName
 from scaling_guide.model.runbooks import Runbook
@@ -26,7 +27,11 @@ from scaling_guide.model.units import Scalar, Unit, meaning
 
 
 class Guide(BaseModel):
-    """Everything under `data/`, loaded once and found consistent."""
+    """Everything under `data/`, loaded once and found consistent.
+
+    `findings` are the records that are past their date. `unavailable` has the environments that cannot be
+    used, with the variables that have no value.
+    """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -44,6 +49,8 @@ class Guide(BaseModel):
     environments: dict[str, Environment]
     unnoticed: tuple[Unnoticed, ...] = ()
     cache_keys: dict[str, CacheKeys] = {}
+    findings: tuple[Problem, ...] = ()
+    unavailable: dict[str, tuple[Problem, ...]] = {}
     questions: dict[str, tuple[Question, ...]] = {}
     messages: tuple[Message, ...] = ()
 
@@ -52,6 +59,11 @@ class Guide(BaseModel):
         """All facts of topics and runbooks by id."""
         owners: tuple[Topic | Runbook, ...] = (*self.topics.values(), *self.runbooks.values())
         return {fact.id: fact for owner in owners for fact in owner.facts.values()}
+
+    def findings_for(self, environment: Environment | None) -> tuple[Problem, ...]:
+        """The findings that concern `environment`, or no environment: none of them is about another one."""
+        others = {each.at.path for each in self.environments.values() if each is not environment}
+        return tuple(finding for finding in self.findings if finding.at.path not in others)
 
     def values(self, tier: TierName) -> Mapping[str, Any]:
         """What templates see: fact id to the value that config files take for `tier`."""

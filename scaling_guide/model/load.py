@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,8 +27,9 @@ from scaling_guide.model import (
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
 from scaling_guide.model.record import Id, Record, TierName
-from scaling_guide.model.rules import REFERENCE_CODES, RULES
+from scaling_guide.model.rules import AGE_RULES, REFERENCE_CODES, RULES
 from scaling_guide.model.systems import plan_records
+from scaling_guide.model.today import today as current_day
 from scaling_guide.model.yaml_text import Document, KeyPath, read
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -61,29 +63,36 @@ _FORMS = {
 def load(
     directory: Path, variables: Mapping[str, str] = MappingProxyType({}), today: date | None = None
 ) -> Guide:
-    """The guide under `directory`. Raises Invalid with every problem found.
+    """The guide under `directory`. Raises Invalid with every problem for which the data cannot be used.
 
     `variables` fills `${name}` in environment files; names it lacks are taken from the process environment.
     """
     guide, problems = examine(directory, variables, today)
-    if problems or guide is None:
-        raise Invalid(problems)
+    refusing = [problem for problem in problems if problem.refuses]
+    if refusing or guide is None:
+        raise Invalid(refusing)
     return guide
 
 
 def examine(
     directory: Path, variables: Mapping[str, str] = MappingProxyType({}), today: date | None = None
 ) -> tuple[Guide | None, tuple[Problem, ...]]:
-    """As much of the guide as could be read, and all problems. Never raises for what the files hold."""
+    """As much of the guide as could be read, and all problems. Never raises for what the files hold.
+
+    `today` is the day that ages are counted from. Raises NoSuchDay where SG_TODAY names none.
+    """
     reader = _Reader(directory, {**os.environ, **variables})
     guide = reader.guide()
+    day = today or current_day()
     problems = list(reader.problems)
     for rule in RULES:
-        for problem in rule(guide, today or date.today()):
+        for problem in rule(guide, day):
             # where a file could not be read, what refers to it is not dangling
             if not reader.problems or problem.code not in REFERENCE_CODES:
                 problems.append(problem)
-    return guide, tuple(sorted(set(problems)))
+    old = {replace(problem, refuses=False) for rule in AGE_RULES for problem in rule(guide, day)}
+    guide = guide.model_copy(update={"findings": tuple(sorted(old))})
+    return guide, tuple(sorted({*problems, *old, *chain.from_iterable(guide.unavailable.values())}))
 
 
 @dataclass
@@ -91,6 +100,7 @@ class _Reader:
     directory: Path
     variables: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+    unavailable: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
 
     def guide(self) -> Guide:
         written = self.folder("topics", topics.Topic, depth=2)
@@ -137,6 +147,7 @@ class _Reader:
             measurements=comparisons,
             plans=self.folder("plans", plan_records()),
             environments=places,
+            unavailable=self.unavailable,
             questions=asked,
             messages=tuple(message for lines in printed.values() for message in lines.values()),
         )
@@ -177,31 +188,41 @@ class _Reader:
         if document.problems:
             return None
         value = document.value
+        unset: list[Problem] = []
         if kind is environments.Environment:
-            value = self._substituted(document, value, ())
+            value = self._substituted(document, value, (), unset)
         try:
             record = TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
-            self.problems += [_problem(document, detail) for detail in error.errors(include_url=False)]
+            found = [_problem(document, detail) for detail in error.errors(include_url=False)]
+            # a value that is not there yet cannot be of the wrong form
+            self.problems += [each for each in found if each.at not in {problem.at for problem in unset}]
+            record = None
+        if unset:
+            self.unavailable[path.stem] = tuple(unset)
             return None
-        _locate(record, document, ())
+        if record is not None:
+            _locate(record, document, ())
         return record
 
-    def _substituted(self, document: Document, value: Any, keys: KeyPath) -> Any:
+    def _substituted(self, document: Document, value: Any, keys: KeyPath, unset: list[Problem]) -> Any:
+        """`value` with its variables filled in; those without a value are added to `unset`."""
         if isinstance(value, dict):
-            return {key: self._substituted(document, item, (*keys, key)) for key, item in value.items()}
+            return {
+                key: self._substituted(document, item, (*keys, key), unset) for key, item in value.items()
+            }
         if isinstance(value, list):
-            return [self._substituted(document, item, (*keys, index)) for index, item in enumerate(value)]
+            return [
+                self._substituted(document, item, (*keys, index), unset) for index, item in enumerate(value)
+            ]
         if not isinstance(value, str):
             return value
 
         def known(match: re.Match[str]) -> str:
             name = match.group(1)
             if name not in self.variables:
-                repair = f"set {name} in the process environment"
-                self.problems.append(
-                    Problem(document.place(keys), "VARIABLE_UNSET", f"${{{name}}} has no value", repair)
-                )
+                what, repair = f"${{{name}}} has no value", f"set {name} in the process environment"
+                unset.append(Problem(document.place(keys), "VARIABLE_UNSET", what, repair, refuses=False))
             return self.variables.get(name, match.group(0))
 
         return _VARIABLE.sub(known, value)

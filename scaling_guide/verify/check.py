@@ -9,6 +9,7 @@ from scaling_guide.model.environments import Environment, Waiver
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.rules.facts import version
 from scaling_guide.model.target import Target
+from scaling_guide.model.today import today as current_day
 from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.probes.observation import HOLDER, Failure, Observation, Result
 from scaling_guide.probes.probe import probe
@@ -90,7 +91,7 @@ def judge(check: Check, attempts: Sequence[Result], today: date | None = None) -
         judgement = _Judgement(
             Outcome.FLAKY, judgement.found, f"flaky {failed}/{len(judgements)}: {first.message}"
         )
-    judgement = _waive(check, judgement, today or date.today())
+    judgement = _waive(check, judgement, today or current_day())
     fact = check.fact
     at = fact.place("expect")
     claim = fact.claim(check.environment)

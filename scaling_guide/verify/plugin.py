@@ -12,7 +12,6 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NoSuchLab, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.problems import Invalid
+from scaling_guide.model.today import NoSuchDay, today
 from scaling_guide.probes.observation import Failure, Result
 from scaling_guide.probes.recording import ReplayError, replay, save
 from scaling_guide.verify.check import Check, CheckResult, judge
@@ -82,6 +82,7 @@ class GuideSession:
             raise pytest.UsageError("\n".join(unknown))
         if option.before and not option.runbook:
             raise pytest.UsageError("--before goes with --runbook ID")
+        self.findings = self.guide.findings_for(self.environment)
         self.started = now()
         self.results: list[CheckResult] = []
         self.observations: Observations | None = None
@@ -200,7 +201,13 @@ class GuideSession:
             if name in judged or name not in self._left_out
         )
         self.run = Run(
-            self.environment.name, self.environment.tier, self.started, now(), ranked, self.selection.before
+            environment=self.environment.name,
+            tier=self.environment.tier,
+            started=self.started,
+            finished=now(),
+            results=ranked,
+            before=self.selection.before,
+            findings=tuple(map(str, self.findings)),
         )
         try:
             write(self.run, Path(self.config.option.out))
@@ -268,8 +275,8 @@ class BoundCheck:
 
     def holds(self) -> None:
         """Judge the check and end the test accordingly. Only `pass` ends it green."""
-        today = date.today()
-        result = judge(self._check, self._observations.attempts(self._check, today), today)
+        day = today()
+        result = judge(self._check, self._observations.attempts(self._check, day), day)
         self._node.user_properties.append((_PROPERTY, json.dumps(result.row())))
         if result.outcome is Outcome.PASS:
             return
@@ -322,8 +329,10 @@ def _load(data: Path, name: str, number: int | None) -> tuple[Guide, Environment
         guide = load(data, layout(number).variables)
     except Invalid as invalid:
         raise pytest.UsageError(f"the guide's data has problems:\n{invalid}") from None
-    except NoSuchLab as error:
+    except (NoSuchLab, NoSuchDay) as error:
         raise pytest.UsageError(str(error)) from None
+    if name in guide.unavailable:
+        raise pytest.UsageError("\n".join(map(str, guide.unavailable[name])))
     if name not in guide.environments:
         known = ", ".join(sorted(guide.environments))
         raise pytest.UsageError(f"there is no environment {name}; data/environments has: {known}")

@@ -65,6 +65,9 @@ def summary_md(run: Run) -> str:
         cells = [f"`{result.id}`", result.target, result.outcome, result.expected, found,
                  f"{result.source['file']}:{result.source['line']}"]  # fmt: skip
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    if run.findings:
+        lines += ["", "What is past its date, and was used all the same:", ""]
+        lines += [f"- {finding}" for finding in run.findings]
     return "\n".join(lines) + "\n"
 
 

@@ -20,7 +20,11 @@ Need = tuple[str, str]
 
 @dataclass(frozen=True)
 class Run:
-    """What `results.json` holds. `before` says that these are preconditions, which no waiver fulfils."""
+    """What `results.json` holds.
+
+    `before` says that these are preconditions, which no waiver fulfils. `findings` are the records that are
+    past their date and concern this environment.
+    """
 
     environment: str
     tier: str
@@ -28,6 +32,7 @@ class Run:
     finished: str
     results: tuple[CheckResult, ...]
     before: bool = False
+    findings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -50,6 +55,7 @@ class Run:
             "finished": self.finished,
             "exit_code": self.exit_code,
             "counts": self.counts,
+            "findings": list(self.findings),
             "checks": [result.row() for result in self.results],
         }
 

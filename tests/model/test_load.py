@@ -8,6 +8,7 @@ import pytest
 
 from scaling_guide.model.load import examine, load
 from scaling_guide.model.problems import Invalid, Location, Problem
+from scaling_guide.model.today import NoSuchDay
 from tests.model.conftest import GOOD, TODAY, VARIABLES, Tree, look
 
 PROXY = "topics/balancing/proxy.yml"
@@ -58,13 +59,54 @@ def test_a_key_with_another_name_in_yaml_knows_its_place(tree: Tree) -> None:
 
 def test_what_is_wrong_is_raised_all_at_once_in_the_order_of_files_and_lines(tree: Tree) -> None:
     with pytest.raises(Invalid) as raised:
-        load(tree("REVIEW_OVERDUE", "SOURCE_FUTURE", "TIER_NOT_MONOTONE"), VARIABLES, TODAY)
+        load(tree("UNKNOWN_RELATED", "SOURCE_ADDRESS", "TIER_NOT_MONOTONE"), VARIABLES, TODAY)
     assert [problem.code for problem in raised.value.problems] == [
-        "SOURCE_FUTURE",
+        "SOURCE_ADDRESS",
         "TIER_NOT_MONOTONE",
-        "REVIEW_OVERDUE",
+        "UNKNOWN_RELATED",
     ]
     assert str(raised.value).splitlines() == [str(problem) for problem in raised.value.problems]
+
+
+AGES = [
+    *("SOURCE_STALE", "SOURCE_FUTURE", "PLAN_STALE", "REVIEW_OVERDUE", "REVIEW_FUTURE"),
+    *("WAIVER_EXPIRED", "ATTESTATION_EXPIRED"),
+]
+
+
+@pytest.mark.parametrize("code", AGES)
+def test_age_refuses_nothing_and_is_a_finding(tree: Tree, code: str) -> None:
+    guide = load(tree(code), VARIABLES, TODAY)
+    assert {finding.code for finding in guide.findings} == {code}
+    assert not any(finding.refuses for finding in guide.findings)
+
+
+def test_what_depends_on_the_day_is_age_and_nothing_else_is(tree: Tree) -> None:
+    data = tree()
+    early, late = (
+        {problem for problem in examine(data, VARIABLES, day)[1] if problem.refuses}
+        for day in (date(1970, 1, 1), date(2100, 1, 1))
+    )
+    assert early == late == set()
+
+
+@pytest.mark.parametrize("code", ["WAIVER_EXPIRED", "ATTESTATION_EXPIRED"])
+def test_what_expired_in_an_environment_is_no_concern_of_another(tree: Tree, code: str) -> None:
+    guide = load(tree(code), VARIABLES, TODAY)
+    local, remote = guide.environments["local"], guide.environments["remote"]
+    assert {finding.code for finding in guide.findings_for(local)} == {code}
+    assert guide.findings_for(remote) == guide.findings_for(None) == ()
+
+
+def test_the_day_can_be_set_by_a_variable(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tree()
+    monkeypatch.setenv("SG_TODAY", str(TODAY))
+    assert load(data, VARIABLES).findings == ()
+    monkeypatch.setenv("SG_TODAY", "2029-01-01")
+    assert load(data, VARIABLES).findings != ()
+    monkeypatch.setenv("SG_TODAY", "soon")
+    with pytest.raises(NoSuchDay, match="SG_TODAY is 'soon'"):
+        load(data, VARIABLES)
 
 
 def test_an_empty_directory_lacks_its_files(tmp_path: Path) -> None:
@@ -103,6 +145,22 @@ class TestVariables:
         edit(data, PROXY, "label: Algorithm", "label: Algorithm ${net}")
         moved = data.rename(tmp_path / "environments")
         assert load(moved, VARIABLES, TODAY).facts["proxy-method"].label == "Algorithm ${net}"
+
+    def test_without_a_value_take_their_environment_away_and_no_other(self, tree: Tree) -> None:
+        data = tree("VARIABLE_UNSET")
+        edit(data, "environments/local.yml", "status: 8081", "status: ${A_PORT}")
+        guide = load(data, VARIABLES, TODAY)
+        assert guide.environments.keys() == {"remote"}
+        (unset, port) = guide.unavailable["local"]
+        assert {unset.code, port.code} == {"VARIABLE_UNSET"}
+        assert not unset.refuses
+
+    def test_without_a_value_hide_no_other_problem_of_their_file(self, tree: Tree) -> None:
+        data = tree("VARIABLE_UNSET")
+        edit(data, "environments/local.yml", "tier: small", "tier: tiny")
+        with pytest.raises(Invalid) as raised:
+            load(data, VARIABLES, TODAY)
+        assert [problem.code for problem in raised.value.problems] == ["NOT_ONE_OF"]
 
     def test_never_show_their_value_in_a_problem(self, tree: Tree) -> None:
         data = tree()

@@ -47,6 +47,15 @@ def expired_waiver(guide: Guide, today: date) -> Iterator[Problem]:
                 )
 
 
+def expired_attestation(guide: Guide, today: date) -> Iterator[Problem]:
+    for environment in guide.environments.values():
+        for attestation in environment.attestations:
+            if attestation.until < today:
+                what = f"{attestation.setting} of {attestation.target} was attested until {attestation.until}"
+                repair = "see for yourself again, and set `on` and `until`"
+                yield problem(attestation, "ATTESTATION_EXPIRED", what, repair, "until")
+
+
 def overdue_review(guide: Guide, today: date) -> Iterator[Problem]:
     for owner in _reviewed(guide):
         if today - owner.reviewed > timedelta(days=365):

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scaling_guide.model.environments import Attestation, Environment
+from scaling_guide.model.today import today
 from scaling_guide.probes.observation import Found, Timeout, Unreachable, Unsupported
 from scaling_guide.systems.supabase.target import SupabaseTarget
 
@@ -27,7 +28,7 @@ def probe(environment: Environment, target: SupabaseTarget, deadline: float) -> 
     _demand_somebody(target, deadline)
     values: dict[str, Any] = {}
     for each in known:
-        values[f"attested > {each.setting}"] = _held(each, date.today())
+        values[f"attested > {each.setting}"] = _held(each, today())
         values[f"attested > {each.setting} > by"] = f"{each.by} on {each.on}, until {each.until}"
     return "", values
 
@@ -43,9 +44,9 @@ def _demand_somebody(target: SupabaseTarget, deadline: float) -> None:
         raise Unreachable(f"{target.id}: {error.strerror or error}") from None
 
 
-def _held(attestation: Attestation, today: date) -> Any:
-    if today > attestation.until:
+def _held(attestation: Attestation, day: date) -> Any:
+    if day > attestation.until:
         return f"attested until {attestation.until} only"
-    if today < attestation.on:
+    if day < attestation.on:
         return f"attested from {attestation.on} only"
     return attestation.value
