@@ -7,9 +7,14 @@ new MutationObserver(() => {
 }).observe(document.body, { childList: true, subtree: true })
 
 // What scrolls within itself, a table or a block of code, must be reachable by keyboard.
-addEventListener("load", () => {
+const reachTables = () => {
   for (const wrap of document.querySelectorAll(".md-typeset__scrollwrap"))
     if (wrap.scrollWidth > wrap.clientWidth) wrap.tabIndex = 0
+}
+// a phone that is turned makes tables scroll that did not
+addEventListener("resize", reachTables)
+addEventListener("load", () => {
+  reachTables()
   // code in a folded or hidden block has no width yet
   for (const code of document.querySelectorAll(".md-typeset pre > code")) code.tabIndex = 0
 })

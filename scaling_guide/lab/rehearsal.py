@@ -35,12 +35,13 @@ def rehearse(
     number: int,
     progress: Progress = lambda line: None,
     irreversible: bool = False,
+    fleet: str = lifecycle.FLEET,
 ) -> Measured:
     """Play every scenario of a runbook or an experiment in lab `number`, which is down afterwards.
 
-    `environment` is the lab's, loaded for that number. Raises NotRehearsed as `accepted` does, and where a
-    server refuses the configuration of a scenario, a mutation fails, or the load does not run or not on time;
-    LabError where the lab is up already or does not start.
+    `environment` is the lab's, loaded for that number, and `fleet` makes its servers. Raises NotRehearsed as
+    `accepted` does, and where a server refuses the configuration of a scenario, a mutation fails, or the load
+    does not run or not on time; LabError where the lab is up already or does not start.
     """
     rehearsal = accepted(environment, procedure, irreversible)
     where = lab(number)
@@ -54,7 +55,7 @@ def rehearse(
     versions: Mapping[str, str] = {}
     for name, scenario in rehearsal.scenarios.items():
         progress(f"{procedure.id}: {scenario.title}")
-        course = _course(cast, scenario, systems, progress)
+        course = _course(cast, fleet, scenario, systems, progress)
         played[name] = _played(rehearsal, name, course, systems)
         versions = course.versions
         for target, seen in course.seen.items():
@@ -98,7 +99,11 @@ def accepted(environment: Environment, procedure: Procedure, irreversible: bool 
 
 
 def _course(
-    cast: Callable[[Scenario], Play], scenario: Scenario, systems: Mapping[str, str], progress: Progress
+    cast: Callable[[Scenario], Play],
+    fleet: str,
+    scenario: Scenario,
+    systems: Mapping[str, str],
+    progress: Progress,
 ) -> Course:
     """The course of a scenario, once more where this machine was too busy for it to tell anything.
 
@@ -107,7 +112,7 @@ def _course(
     reason.
     """
     for _ in range(ATTEMPTS):
-        course = _once(cast(scenario))
+        course = _once(cast(scenario), fleet)
         hurried = [seen for seen in course.seen.values() if seen.is_hurried]
         is_kept = is_bounded(scenario) and not problems(scenario, course, systems)
         # what only shows the opposite may be shown at its worst
@@ -122,10 +127,10 @@ def _course(
     return course
 
 
-def _once(play: Play) -> Course:
+def _once(play: Play, fleet: str) -> Course:
     """Let a scenario take its course in a lab of its own."""
     try:
-        lifecycle.up(play.lab.number, play.environment.tier)
+        lifecycle.up(play.lab.number, play.environment.tier, fleet=fleet)
         return asyncio.run(play.run())
     except (DidNotLand, ReloadRefused, TimeoutError, ChildProcessError) as error:
         raise NotRehearsed(f"{play.procedure.id}: {play.scenario.title}: {error}") from error

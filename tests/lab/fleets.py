@@ -7,6 +7,7 @@ from scaling_guide.lab import fleet
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ports import Bind
 from scaling_guide.lab.server import Server
+from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine
 from scaling_guide.model.target import AppTarget
 from scaling_guide.systems.app import server as app
@@ -194,10 +195,34 @@ def hanging(where: Lab, tier: str) -> list[Server]:
     ]
 
 
-def databases(where: Lab, tier: str) -> list[Server]:
-    """PostgreSQL, its replica and the pooler, as documented."""
+def part(environment: Environment, *systems: str) -> Environment:
+    """The environment with the targets of these systems only."""
+    targets = {target.id: target for target in environment.of(*systems)}
+    return environment.model_copy(update={"targets": targets})
+
+
+def _documented(where: Lab, tier: str, *systems: str) -> list[Server]:
+    """The servers of these systems, as documented for the tier."""
     guide, _ = examine(where.repo / "data", where.variables)
     assert guide is not None
-    environment = guide.environments[fleet.ENVIRONMENT]
-    targets = environment.of("postgres", "pgbouncer")
-    return [fleet.server(where, guide, environment, target, tier) for target in targets]
+    environment = part(guide.environments[fleet.ENVIRONMENT], *systems)
+    return [fleet.server(where, guide, environment, target, tier) for target in environment.targets.values()]
+
+
+def databases(where: Lab, tier: str) -> list[Server]:
+    """PostgreSQL, its replica and the pooler, as documented."""
+    return _documented(where, tier, "postgres", "pgbouncer")
+
+
+WEB = ("haproxy", "app")
+WEB_AND_DATABASES = (*WEB, "postgres", "pgbouncer")
+
+
+def web(where: Lab, tier: str) -> list[Server]:
+    """HAProxy and its applications, as documented, without the database and the caches behind them."""
+    return _documented(where, tier, *WEB)
+
+
+def web_and_databases(where: Lab, tier: str) -> list[Server]:
+    """HAProxy, its applications and their databases, as documented."""
+    return _documented(where, tier, *WEB_AND_DATABASES)

@@ -1,22 +1,26 @@
 """A rehearsal runs the commands of the page under load, holds them to what is documented, and tidies up."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from scaling_guide.lab import lifecycle, measured
+from scaling_guide.lab import course, lifecycle, measured
+from scaling_guide.lab import fleet as whole
 from scaling_guide.lab.course import Course
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.measured import Measured, Seen
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
+from scaling_guide.lab.server import Server
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
 from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
 from tests import numbers
+from tests.lab import fleets
 from tests.lab.conftest import gone_within
 
 RATE = 60
@@ -79,17 +83,27 @@ def a_runbook(guide: Guide, rehearsal: Rehearsal | None, **steps: list[dict[str,
     return found.model_copy(update=changes)
 
 
-def play(where: Lab, guide: Guide, procedure: Procedure) -> Measured:
+def play(
+    where: Lab,
+    guide: Guide,
+    procedure: Procedure,
+    fleet: Callable[[Lab, str], list[Server]] = fleets.web,
+    systems: tuple[str, ...] = fleets.WEB,
+) -> Measured:
+    """Rehearse in a lab with the servers of `fleet`, which are those of `systems`."""
     # commands are rendered for, and checks looked up by, the runbook of that name
     if isinstance(procedure, Runbook):
         guide = guide.model_copy(update={"runbooks": {procedure.id: procedure}})
-    return rehearse(guide, guide.environments["lab"], procedure, where.number)
+    environment = fleets.part(guide.environments["lab"], *systems)
+    name = f"{fleet.__module__}:{fleet.__name__}"
+    return rehearse(guide, environment, procedure, where.number, fleet=name)
 
 
 @pytest.fixture
 def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are about what a rehearsal does; how fast the machine is that they run on is no matter."""
     monkeypatch.setattr(measured, "LATE_SHARE", 1.0)
+    monkeypatch.setattr(course, "STARVED_SHARE", 1.0)
 
 
 @pytest.mark.lab
@@ -118,7 +132,6 @@ def test_a_runbook_is_rehearsed_by_its_own_commands(where: Lab) -> None:
     assert len(not_undone.problems) == len(not_undone.differences)
 
     assert left.problems == ()
-    assert found.versions.keys() >= {"nginx", "haproxy", "app", "postgres", "redis"}
     assert gone_within(where, 5) == []
 
 
@@ -170,7 +183,8 @@ def test_what_a_runbook_sets_in_the_database_is_missed_where_it_is_not_set_back(
         not_undone={"roll_back": True, "skip": ["reset"], "lost_at_most": 0, **paused},
     )
     reset = {**RESET, "id": "reset"}
-    found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[SET], roll_back=[reset]))
+    runbook = a_runbook(guide, rehearsal, mitigate=[SET], roll_back=[reset])
+    found = play(where, guide, runbook, fleets.web_and_databases, fleets.WEB_AND_DATABASES)
     undone, not_undone = found.scenarios.values()
     assert (undone.problems, undone.differences) == ((), ())
     assert [act.target for act in undone.acts if act.phase == "mitigate"] == ["postgres-primary"]
@@ -220,11 +234,14 @@ def test_a_command_that_fails_ends_its_phase_and_the_lab_is_down_afterwards(wher
     guide = the_guide(where)
     failing = {"do": "Fail.", "run": "echo no room; exit 3", "safety": "reversible"}
     rehearsal = a_rehearsal(failing={"lost_at_most": 0})
-    found = play(where, guide, a_runbook(guide, rehearsal, mitigate=[failing, DRAIN]))
+    runbook = a_runbook(guide, rehearsal, mitigate=[failing, DRAIN])
+    whole_lab = tuple({target.system for target in guide.environments["lab"].targets.values()})
+    found = play(where, guide, runbook, whole.servers, whole_lab)
 
     assert found.scenarios["failing"].problems == ("mitigate: `Fail.` failed: no room",)
     assert [act.do for act in found.scenarios["failing"].acts] == ["See the servers.", "Fail."]
     assert found.problems == ("failing: mitigate: `Fail.` failed: no room",)
+    assert found.versions.keys() >= {"nginx", "haproxy", "app", "postgres", "redis"}
     assert gone_within(where, 5) == []
 
 
@@ -272,7 +289,7 @@ def play_without_a_lab(
 ) -> Seen:
     """What is kept of a scenario that takes these courses one after the other."""
     left = list(courses)
-    monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play: left.pop(0))
+    monkeypatch.setattr("scaling_guide.lab.rehearsal._once", lambda play, fleet: left.pop(0))
     where = Lab(numbers.own().number, Path("/nonexistent"))
     found = play(where, guide, a_runbook(guide, a_rehearsal(one={"lost_at_most": most})))
     return found.scenarios["one"].seen["haproxy"]

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.site import gates
 
@@ -27,8 +28,9 @@ SILENT = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+ColorScheme = Literal["light", "dark"]
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 PICKER = "Your peak requests per second"
 
@@ -90,10 +92,9 @@ def problems() -> list[str]:
     return []
 
 
-@pytest.fixture
-def open_page(browser: Browser, problems: list[str]) -> Iterator[Callable[..., Page]]:
-    """A fresh page that notes every request to another site and every error on its console."""
-    opened = []
+@contextmanager
+def opened(browser: Browser, problems: list[str], **options: Any) -> Iterator[Page]:
+    """A fresh page, which notes every request to another site and every error on its console."""
 
     def note_console(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -103,45 +104,130 @@ def open_page(browser: Browser, problems: list[str]) -> Iterator[Callable[..., P
         if not request.url.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
             problems.append(f"request: {request.url}")
 
-    def open_one(**options: Any) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
-        opened.append(context)
-        context.on("console", note_console)
-        context.on("request", note_request)
-        context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
-        return context.new_page()
-
-    yield open_one
-    for context in opened:
-        context.close()
+    context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
+    context.on("console", note_console)
+    context.on("request", note_request)
+    context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
+    yield context.new_page()
+    context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_asks_nobody_else_logs_no_error_and_fits_a_phone(
-    open_page: Any, problems: list[str], browsed: Browsed, scheme: str
-) -> None:
-    page = open_page(color_scheme=scheme, viewport=PHONE)
-    for address in browsed.addresses():
-        page.goto(address)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > PHONE["width"]:
-            problems.append(f"{address} is {width} px wide on a phone")
-    assert problems == []
+@pytest.fixture
+def open_page(browser: Browser, problems: list[str]) -> Iterator[Callable[..., Page]]:
+    """Opens fresh pages."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(opened(browser, problems, **options))
 
 
-def test_no_table_is_wider_than_its_column(open_page: Any, over_http: Browsed) -> None:
-    page = open_page()
-    wide = []
-    for address in over_http.addresses():
-        page.goto(address)
-        wide += page.eval_on_selector_all(
-            "table",
-            """tables => tables.filter(table => {
-                const box = table.closest(".md-typeset__scrollwrap") ?? table
-                return box.offsetWidth > box.parentElement.clientWidth
-            }).map(table => `${location.pathname} ${table.className} ${table.innerText.slice(0, 80)}`)""",
-        )
-    assert wide == []
+@dataclass
+class Walk:
+    """What one visit of every page of a build found, by what a test asks for."""
+
+    problems: list[str]
+    wide_pages: list[str] = field(default_factory=list)
+    wide_tables: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+
+WIDE_TABLES = """tables => tables.filter(table => {
+    const box = table.closest(".md-typeset__scrollwrap") ?? table
+    return box.offsetWidth > box.parentElement.clientWidth
+}).map(table => `${location.pathname} ${table.className} ${table.innerText.slice(0, 80)}`)"""
+KINDS = """() => [...new Set([...document.querySelectorAll("[class]")]
+    .flatMap(element => [...element.classList].map(name => `${element.localName}.${name}`)))]"""
+
+
+def show(page: Page, size: ViewportSize, scheme: ColorScheme) -> None:
+    """Show an open page on another screen, as by turning a phone, and in another scheme."""
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme)
+    # what the page does about its new size is done by then
+    page.evaluate("new Promise(done => requestAnimationFrame(done))")
+
+
+def look(page: Page, address: str, walk: Walk) -> None:
+    """Note what of an open page does not fit the screen."""
+    size = page.viewport_size
+    assert size is not None
+    width = page.evaluate("document.documentElement.scrollWidth")
+    if width > size["width"]:
+        walk.wide_pages.append(f"{address} is {width} px wide on a screen of {size['width']}")
+    if size == DESKTOP:
+        walk.wide_tables += page.eval_on_selector_all("table", WIDE_TABLES)
+
+
+@pytest.fixture(scope="module")
+def walk(browser: Browser, over_http: Browsed) -> Walk:
+    """Every served page: loaded on a light desktop, then shown on a dark phone.
+
+    Axe looks at each in light, and in dark at each that has a kind of element that none before it had.
+    """
+    problems: list[str] = []
+    walk = Walk(problems)
+    seen: set[str] = set()
+    with opened(browser, problems, color_scheme="light") as page:
+        for address in over_http.addresses():
+            show(page, DESKTOP, "light")
+            page.goto(address)
+            look(page, address, walk)
+            walk.violations += [f"{address}: {each}" for each in violations(page)]
+            kinds = set(page.evaluate(KINDS))
+            show(page, PHONE, "dark")
+            look(page, address, walk)
+            if kinds - seen:
+                walk.violations += [f"{address} in dark: {each}" for each in violations(page)]
+                seen |= kinds
+    return walk
+
+
+@pytest.fixture(scope="module")
+def walk_from_disk(browser: Browser, from_disk: Browsed) -> Walk:
+    """Every page from disk: loaded on a dark phone, then shown on a light desktop."""
+    problems: list[str] = []
+    walk = Walk(problems)
+    with opened(browser, problems, color_scheme="dark") as page:
+        for address in from_disk.addresses():
+            show(page, PHONE, "dark")
+            page.goto(address)
+            look(page, address, walk)
+            show(page, DESKTOP, "light")
+            look(page, address, walk)
+    return walk
+
+
+def test_every_page_asks_nobody_else_and_logs_no_error(walk: Walk, walk_from_disk: Walk) -> None:
+    assert walk.problems == walk_from_disk.problems == []
+
+
+def test_every_page_fits_a_phone(walk: Walk, walk_from_disk: Walk) -> None:
+    assert walk.wide_pages == walk_from_disk.wide_pages == []
+
+
+def test_no_table_is_wider_than_its_column(walk: Walk, walk_from_disk: Walk) -> None:
+    assert walk.wide_tables == walk_from_disk.wide_tables == []
+
+
+def test_every_page_is_accessible(walk: Walk) -> None:
+    assert walk.violations == []
+
+
+def test_a_walk_notes_what_is_wrong_with_a_page(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(
+        "<main><h1>Broken</h1><p><img src=x.png></p><table style='width:3000px'><tr><td>x</table></main>"
+        "<script src='http://192.0.2.1/x.js'></script><script>fail()</script>"
+    )
+    problems: list[str] = []
+    walk = Walk(problems)
+    with opened(browser, problems) as page:
+        page.route("http://192.0.2.1/*", lambda route: route.abort())
+        page.goto(f"{tmp_path.as_uri()}/index.html")
+        look(page, "it", walk)
+        found = violations(page)
+    assert "request: http://192.0.2.1/x.js" in problems
+    assert "script: fail is not defined" in " ".join(problems)
+    assert re.fullmatch(r"it is 30\d\d px wide on a screen of 1280", "".join(walk.wide_pages))
+    assert len(walk.wide_tables) == 1
+    assert {each.split()[0] for each in found} >= {"image-alt", "html-has-lang"}
 
 
 def test_a_link_to_a_setting_opens_what_is_folded_there(open_page: Any, browsed: Browsed) -> None:
@@ -167,21 +253,6 @@ def test_what_is_folded_on_a_screen_is_there_on_paper(open_page: Any, over_http:
     assert page.evaluate(hidden) > 0
     page.emulate_media(media="print")
     assert page.evaluate(hidden) == 0
-
-
-@pytest.mark.parametrize(
-    ("scheme", "viewport"),
-    [pytest.param("light", DESKTOP, id="light-desktop"), pytest.param("dark", PHONE, id="dark-phone")],
-)
-def test_every_page_is_accessible(
-    open_page: Any, over_http: Browsed, scheme: str, viewport: dict[str, int]
-) -> None:
-    page = open_page(color_scheme=scheme, viewport=viewport)
-    found = []
-    for address in over_http.addresses():
-        page.goto(address)
-        found += [f"{address}: {violation}" for violation in violations(page)]
-    assert found == []
 
 
 def test_search_finds_a_word_of_another_page(open_page: Any, problems: list[str], browsed: Browsed) -> None:
