@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 export NO_MKDOCS_2_WARNING := 1
 
+# more than there are cores: tests wait for servers
+WORKERS ?= 3
+
 .PHONY: help
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +22,8 @@ verify:  ## verify every documented fact against the reference environment; site
 test:  ## all tests of the project: lint, types, pytest
 	@tools/setup lab browser
 	@$(MAKE) lint
-	python -m pytest tests
+	python -m pytest tests -m 'not quiet' -n $(WORKERS) --dist loadgroup --durations=15
+	python -m pytest tests -m quiet --durations=15
 
 .PHONY: lint
 lint:  ## style and types only

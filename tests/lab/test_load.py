@@ -12,6 +12,8 @@ from scaling_guide.lab.client import Site
 from scaling_guide.lab.load import Load, Report, Running, percentiles, run
 from tests.lab.liars import GOOD, Answer, each, free_address, request, serving
 
+pytestmark = pytest.mark.quiet
+
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 STALL = 0.3
 

@@ -23,6 +23,7 @@ from tests import numbers
 from tests.lab import fleets
 from tests.lab.conftest import gone_within
 
+pytestmark = pytest.mark.quiet
 RATE = 60
 DRAIN = {
     "id": "drain",

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from mkdocs.__main__ import cli as mkdocs
 
 from macros.knowledge import known
 from scaling_guide.verify.outcome import ExitCode, Outcome
@@ -20,6 +23,23 @@ def build(source: Path, out: Path, **environment: str) -> subprocess.CompletedPr
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1", **environment}
     return subprocess.run(command, cwd=source, env=variables, capture_output=True, text=True, timeout=120)
+
+
+@dataclass(frozen=True)
+class Built:
+    """How a build in this process ended: its exit code, and all that it wrote."""
+
+    returncode: int
+    text: str
+
+
+def build_here(source: Path, out: Path, **environment: str) -> Built:
+    """Build like `build`, within this process, where the data is read once for all builds."""
+    arguments = ("build", "--strict", "--config-file", str(source / "mkdocs.yml"), "--site-dir", str(out))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(source)
+        ended = CliRunner().invoke(mkdocs, arguments, env={"NO_MKDOCS_2_WARNING": "1", **environment})
+    return Built(ended.exit_code, f"{ended.output}\n{ended.exception or ''}")
 
 
 @pytest.fixture(scope="session")

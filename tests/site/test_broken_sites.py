@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.site import gates
-from tests.site.conftest import ROOT, build
+from tests.site.conftest import ROOT, build, build_here
 
 
 def write(site: Path, text: str) -> None:
@@ -15,9 +15,16 @@ def write(site: Path, text: str) -> None:
 
 def test_the_unbroken_copy_is_green(small_site: Path, tmp_path: Path) -> None:
     write(small_site, "# Home\n\n{{ sg.tiers() }}\n")
-    result = build(small_site, tmp_path / "site")
-    assert result.returncode == 0, result.stderr
+    result = build_here(small_site, tmp_path / "site")
+    assert result.returncode == 0, result.text
     assert gates.broken_links(tmp_path / "site") == []
+
+
+def test_a_broken_page_fails_the_command_as_ci_runs_it(small_site: Path, tmp_path: Path) -> None:
+    write(small_site, "# Home\n\n{{ sg.value('no-such-fact') }}\n")
+    result = build(small_site, tmp_path / "site")
+    assert result.returncode != 0
+    assert "there is no fact `no-such-fact`" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -39,14 +46,14 @@ def test_a_broken_page_fails_the_build_and_is_named(
     small_site: Path, tmp_path: Path, text: str, said: str
 ) -> None:
     write(small_site, f"# Home\n\n{text}\n")
-    result = build(small_site, tmp_path / "site")
+    result = build_here(small_site, tmp_path / "site")
     assert result.returncode != 0
-    assert said in result.stderr
+    assert said in result.text
 
 
 def test_an_error_is_reported_at_its_line_of_the_file(small_site: Path, tmp_path: Path) -> None:
     write(small_site, "---\ndescription: x\n---\n\n# Home\n\nprose\n\n{{ sg.value('no-such-fact') }}\n")
-    assert "line 9, in top-level template code" in build(small_site, tmp_path / "site").stderr
+    assert "line 9, in top-level template code" in build_here(small_site, tmp_path / "site").text
 
 
 def test_all_broken_pages_can_be_listed_at_once(small_site: Path, tmp_path: Path) -> None:
@@ -54,10 +61,10 @@ def test_all_broken_pages_can_be_listed_at_once(small_site: Path, tmp_path: Path
     (small_site / "docs" / "other.md").write_text("# Other\n\n{{ sg.value('second-typo') }}\n")
     config = small_site / "mkdocs.yml"
     config.write_text(config.read_text().replace("[index.md]", "[index.md, other.md]"))
-    result = build(small_site, tmp_path / "site", SG_MACRO_FAIL_FAST="false")
+    result = build_here(small_site, tmp_path / "site", SG_MACRO_FAIL_FAST="false")
     assert result.returncode != 0
-    assert "first-typo" in result.stderr
-    assert "second-typo" in result.stderr
+    assert "first-typo" in result.text
+    assert "second-typo" in result.text
     assert len(gates.macro_errors(tmp_path / "site")) == 2
 
 
@@ -80,9 +87,9 @@ def test_missing_data_fails_the_build(
     (data / "tiers.yml").write_text((ROOT / "data" / "tiers.yml").read_text())
     break_data(data)
     write(small_site, "# Home\n\n{{ sg.tiers() }}\n")
-    result = build(small_site, tmp_path / "site")
+    result = build_here(small_site, tmp_path / "site")
     assert result.returncode != 0
-    assert said in result.stderr
+    assert said in result.text
 
 
 @pytest.mark.parametrize(
@@ -99,11 +106,11 @@ def test_a_broken_link_in_raw_html_is_found_by_the_gate(
 ) -> None:
     """MkDocs does not look into raw HTML, which is what macros write."""
     write(small_site, f"# Home\n\n<div>{html}</div>\n")
-    assert build(small_site, tmp_path / "site").returncode == 0
+    assert build_here(small_site, tmp_path / "site").returncode == 0
     assert gates.broken_links(tmp_path / "site") == [f"index.html: {said}"]
 
 
 def test_a_macro_that_was_not_run_is_found_by_the_gate(small_site: Path, tmp_path: Path) -> None:
     write(small_site, "---\nrender_macros: false\n---\n\n# Home\n\n{{ sg.tiers() }} and `{{ code }}`\n")
-    assert build(small_site, tmp_path / "site").returncode == 0
+    assert build_here(small_site, tmp_path / "site").returncode == 0
     assert gates.stray_templates(tmp_path / "site") == ["index.html: {{ sg.tiers() }} and"]

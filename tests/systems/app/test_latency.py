@@ -14,6 +14,8 @@ from scaling_guide.systems.app import latency
 from tests.systems import servers
 from tests.systems.servers import HOST
 
+pytestmark = pytest.mark.quiet
+
 
 @pytest.mark.parametrize(
     ("requests", "percentile", "allowed"),

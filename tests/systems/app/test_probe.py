@@ -128,6 +128,7 @@ def test_a_closed_port_is_unreachable() -> None:
     assert HOST in str(found)
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("talk", [servers.silent, servers.dripping(b"HTTP/1.1 200 OK\r\nX-A: ")])
 def test_an_application_that_does_not_come_to_an_end_ends_at_the_deadline(talk: servers.Talk) -> None:
     begun = time.monotonic()

@@ -179,6 +179,7 @@ def test_every_failure_of_the_stand_in_is_tried() -> None:
     assert set(FAILURES) == {*FAILED, "none", "rate limited once"}
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("failure", FAILED)
 def test_whoever_cannot_look_says_so_and_quotes_no_answer(stand_in: StandIn, failure: str) -> None:
     kind, words = FAILED[failure]

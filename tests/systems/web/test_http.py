@@ -370,6 +370,7 @@ def test_a_server_that_refuses_the_site_is_unreachable(nginx: Mapping[str, LoadB
     assert isinstance(found, Unreachable)
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("port", ["http", "https"])
 @pytest.mark.parametrize(
     "talk",

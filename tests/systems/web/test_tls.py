@@ -337,6 +337,7 @@ def test_a_trust_store_that_is_not_there_trusts_nobody(
     assert caplog.messages == []
 
 
+@pytest.mark.quiet
 def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
     begun = time.monotonic()
     with servers.liar(servers.silent) as port:
