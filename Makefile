@@ -25,6 +25,11 @@ test:  ## all tests of the project: lint, types, pytest
 	python -m pytest tests -m 'not quiet' -n $(WORKERS) --dist loadgroup --durations=15
 	python -m pytest tests -m quiet --durations=15
 
+.PHONY: check
+check:  ## what a change touches, in less than a minute: lint, types, data, the tests that it reaches
+	@tools/setup
+	@python tools/check.py
+
 .PHONY: lint
 lint:  ## style and types only
 	@tools/setup

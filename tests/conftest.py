@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from scaling_guide.model.systems import part, systems
 
-pytest_plugins = ["pytester", "tests.live", "tests.world", "tests.groups"]
+pytest_plugins = ["pytester", "tests.live", "tests.world", "tests.groups", "tests.within"]
 # data for tests, some of it in files that look like tests
 collect_ignore = ["fixtures"]
 
