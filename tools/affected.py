@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+# imports the packages below when they are asked for, by name
+REGISTRY = "scaling_guide/model/systems.py"
+SYSTEMS = "scaling_guide/systems/"
 TOPS = ("scaling_guide", "macros", "checks", "tests", "tools")
 
 
@@ -32,6 +35,7 @@ def imports(sources: Mapping[str, str]) -> dict[str, set[str]]:
     """Each file to those among `sources` that it imports, wherever in it; a test also has its conftests."""
     by_module = {_module(name): name for name in sources}
     graph = {name: set(_imported(text, _module(name), by_module)) for name, text in sources.items()}
+    graph.setdefault(REGISTRY, set()).update(name for name in sources if name.startswith(SYSTEMS))
     for name, imported in graph.items():
         parents = (str(parent / "conftest.py") for parent in PurePosixPath(name).parents)
         imported |= {each for each in parents if each in sources and each != name}

@@ -11,6 +11,8 @@ FILES = {
     "scaling_guide/lab/lifecycle.py": "from scaling_guide.lab import lock",
     "scaling_guide/lab/fleet.py": "def late():\n    from . import lifecycle",
     "scaling_guide/model/units.py": "",
+    "scaling_guide/model/systems.py": "",
+    "scaling_guide/systems/redis/probe.py": "",
     "tests/conftest.py": 'pytest_plugins = ["tests.live"]',
     "tests/live.py": "",
     "tests/data.py": 'DATA = ROOT / "data"',
@@ -20,6 +22,8 @@ FILES = {
     "tests/lab/test_other.py": "",
     "tests/model/test_units.py": "from scaling_guide.model import units",
     "tests/model/test_data.py": "from tests.data import DATA",
+    "tests/systems/redis/test_probe.py": "",
+    "tests/model/test_systems.py": "import scaling_guide.model.systems",
     "tests/test_readme.py": 'README = ROOT / "README.md"\nNAMED = "docs/index.md"',
 }
 
@@ -41,6 +45,11 @@ def test_a_module_selects_its_mirror_and_all_that_import_it(root: Path) -> None:
         # by way of the conftest beside it
         ("tests/lab/test_other.py", 4),
     ]
+
+
+def test_a_system_is_reached_by_way_of_the_registry(root: Path) -> None:
+    found = affected(root, ["scaling_guide/systems/redis/probe.py"])
+    assert found == {"tests/systems/redis/test_probe.py": 0, "tests/model/test_systems.py": 2}
 
 
 def test_a_test_selects_itself(root: Path) -> None:
