@@ -40,6 +40,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("docs/database-scaling/connection-pooling.md", "20"): "clients of a measurement",
     ("docs/database-scaling/query-optimization.md", "3 s"): "a limit at Supabase",
     ("docs/database-scaling/read-replicas.md", "12"): "seconds of a measurement",
+    ("docs/database-scaling/supabase-plan.md", "600"): "IOPS of a size, after a comma",
     ("docs/performance/database-queries.md", "16"): "a version of PostgreSQL",
     ("data/templates/postgres/postgresql.conf.j2", "pg_stat_statements"): "the prefix of its settings",
     ("data/templates/postgres/postgresql.conf.j2", "auto_explain"): "the prefix of its settings",
