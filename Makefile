@@ -20,7 +20,7 @@ verify:  ## verify every documented fact against the reference environment; site
 
 .PHONY: test
 test:  ## all tests of the project: lint, types, pytest
-	@tools/setup lab browser
+	@tools/setup lab browser tests
 	@$(MAKE) lint
 	python -m pytest tests -m 'not quiet' -n $(WORKERS) --dist loadgroup --durations=15
 	python -m pytest tests -m quiet --durations=15
@@ -49,7 +49,7 @@ bench:  ## benchmarks, side by side with what a user would use instead
 
 .PHONY: setup
 setup:  ## only set up: programs, Chromium, the Python environment in .venv
-	@tools/setup lab browser
+	@tools/setup lab browser tests
 
 .PHONY: lock
 lock:  ## lock the dependencies after a change in pyproject.toml; UPGRADE=1 takes newer versions

@@ -136,6 +136,11 @@ def command(operation: str, server: str, number: int | None = None, within: floa
     return _status(where, answer)
 
 
+def _import_path(where: Lab) -> str:
+    """PYTHONPATH with the lab's checkout first, and what the caller has on it after that."""
+    return os.pathsep.join((str(where.repo), *filter(None, [os.environ.get("PYTHONPATH")])))
+
+
 def _launch(where: Lab, tier: str, fleet: str, lock_fd: int, progress: Progress) -> None:
     """Start a supervisor that owns the lab, and follow its report until all is ready. Raises LabError."""
     report_fd, supervisors_end = os.pipe()
@@ -152,7 +157,7 @@ def _launch(where: Lab, tier: str, fleet: str, lock_fd: int, progress: Progress)
                     stdout=log,
                     stderr=log,
                     cwd=where.root,
-                    env={**os.environ, "PYTHONPATH": str(where.repo)},
+                    env={**os.environ, "PYTHONPATH": _import_path(where)},
                     pass_fds=(lock_fd, supervisors_end),
                     check=True,
                 )

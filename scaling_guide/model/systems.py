@@ -28,7 +28,8 @@ class System:
     `target` is the record of one server. `probes` are the names of what it can be asked, each a key of PROBES
     in the package's module `probe`. `plans` is the record of a vendor's limits and prices in
     `data/plans/<name>.yml`, where it has some. `is_service` marks what a vendor runs, so that the reader has
-    no file of it. `uses` names the other packages below `systems` that its modules import.
+    no file of it. `uses` names the other packages below `systems` that its modules import, `looks_up` the
+    facts whose documented value a mutation needs, by the name of the mutation.
 
     `disturbs` says which servers cannot be judged while one of this system is broken: a role of this system
     (`*` for any) to systems, or to `system/role`.
@@ -43,6 +44,7 @@ class System:
     plans: type[Plans] | None = None
     is_service: bool = False
     uses: tuple[str, ...] = ()
+    looks_up: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def disturbed_by(self, target: Target) -> tuple[str, ...]:
         """What is disturbed while `target`, a server of this system, is broken."""

@@ -93,6 +93,10 @@ class Machine:
         self.distribution("debian")
         (self.project / "tools").mkdir(parents=True)
         shutil.copy(SETUP, self.project / "tools" / "setup")
+        for listed in SETUP.parents[1].glob("scaling_guide/systems/*/packages"):
+            copy = self.project / listed.relative_to(SETUP.parents[1])
+            copy.parent.mkdir(parents=True)
+            shutil.copy(listed, copy)
         (self.project / "requirements.lock").write_text("first==1.0 \\\n    --hash=sha256:00\nsecond==2.0\n")
         (self.project / "pyproject.toml").write_text("[project]\n")
 
@@ -151,8 +155,8 @@ def test_bare_debian_gets_its_packages_then_the_locked_environment_then_the_proj
 
     assert done.returncode == 0, done.stderr
     packages = (
-        "nginx haproxy socat curl wrk openssl procps iproute2 util-linux "
-        "postgresql-15 pgbouncer redis-server redis-sentinel redis-tools memcached python3-venv"
+        "haproxy memcached nginx pgbouncer postgresql-15 redis-server redis-tools redis-sentinel "
+        "socat curl wrk openssl procps iproute2 util-linux python3-venv"
     )
     pip = "python -m pip install --disable-pip-version-check"
     assert machine.calls == [
@@ -281,7 +285,7 @@ class TestPolicy:
         machine.program("usr/sbin/nginx")
         machine.set_up("lab")
 
-        kept_out = ("haproxy", "postgresql", "pgbouncer", "redis-server", "redis-sentinel", "memcached")
+        kept_out = ("haproxy", "memcached", "pgbouncer", "postgresql", "redis-server", "redis-sentinel")
         assert [call for call in machine.calls if call.startswith("systemctl")] == [
             f"systemctl disable {service}" for service in kept_out
         ]

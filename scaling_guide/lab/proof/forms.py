@@ -3,10 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from scaling_guide.lab import files
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.mutations import Applied
+from scaling_guide.model.mutants import wrong_values
 
 
 def edited(*edits: tuple[str, str]) -> Applied:
@@ -69,3 +71,14 @@ def changed_on_disk(*edits: tuple[str, str]) -> Applied:
 
 
 edited_by_hand = changed_on_disk((r"\Z", "# edited by hand\n"))
+
+
+def documented(bench: Bench, fact: str) -> Any:
+    """The documented value of a fact, so that a breakage goes beyond it and not beyond a copy of it."""
+    return bench.guide.facts[fact].value(bench.environment.tier)
+
+
+def wrong_value(bench: Bench, fact: str) -> Any:
+    """A value that does not meet a fact. Raises IndexError if none is derived and no alternative named."""
+    record = bench.guide.facts[fact]
+    return wrong_values(record.expectation(bench.environment.tier), record.alternatives)[0]

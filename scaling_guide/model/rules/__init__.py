@@ -39,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     facts.nothing_to_use,
     facts.use_out_of_bounds,
     facts.unproven_fact,
+    facts.mutation_without_fact,
     facts.nothing_wrong_to_render,
     templates.template_without_fact,
     templates.broken_template,

@@ -14,7 +14,7 @@ from scaling_guide.model.mutants import wrong_values
 from scaling_guide.model.problems import Location, Problem
 from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.rule import problem
-from scaling_guide.model.systems import probe_names
+from scaling_guide.model.systems import probe_names, systems
 from scaling_guide.model.units import Unit, meaning
 
 # found values that a check must never take for an answer
@@ -115,6 +115,16 @@ def unproven_fact(guide: Guide, today: date) -> Iterator[Problem]:
             what = f"nothing can turn {fact.id} red"
             repair = "render it, name the `mutations` that break it, or the fact that is `seen_by` it"
             yield problem(fact, "UNPROVEN", what, repair)
+
+
+def mutation_without_fact(guide: Guide, today: date) -> Iterator[Problem]:
+    for fact in guide.facts.values():
+        for system in fact.systems:
+            needed = {each for name in fact.mutations for each in systems()[system].looks_up.get(name, ())}
+            for missing in sorted(needed - guide.facts.keys()):
+                what = f"a mutation of {fact.id} looks up {missing}, which no topic documents"
+                repair = f"name it so again, or correct `looks_up` of the system {system}"
+                yield problem(fact, "MUTATION_FACT", what, repair, "mutations")
 
 
 def nothing_wrong_to_render(guide: Guide, today: date) -> Iterator[Problem]:

@@ -10,4 +10,12 @@ SYSTEM = System(
     target=HaproxyTarget,
     probes=("haproxy_config", "haproxy_runtime", *WEB_PROBES),
     uses=("web",),
+    looks_up={
+        "algorithm-not-reloaded": ("haproxy-algorithm",),
+        "backlog-not-restarted": ("haproxy-backlog",),
+        "runtime-maxconn": ("haproxy-maxconn",),
+        "runtime-server-maxconn": ("haproxy-server-maxconn",),
+        "certificate-short": ("certificate-days-left",),
+        "certificate-long": ("certificate-lifetime",),
+    },
 )

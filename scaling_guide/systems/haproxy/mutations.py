@@ -8,7 +8,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from scaling_guide.lab import files
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.forms import behind_its_back, edited, edited_by_hand, first_file, without
+from scaling_guide.lab.proof.forms import (
+    behind_its_back,
+    documented,
+    edited,
+    edited_by_hand,
+    first_file,
+    without,
+    wrong_value,
+)
 from scaling_guide.lab.proof.mutations import Applied, Mutations
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.systems.haproxy.server import admin as order
@@ -21,6 +29,8 @@ from scaling_guide.systems.web.mutations import (
     certificate,
     config_invalid,
     private_key_readable,
+    too_few_days,
+    too_many_days,
 )
 
 # a line of HAProxy's frontend before which any rule may stand
@@ -51,28 +61,30 @@ async def reload_failed(bench: Bench) -> AsyncIterator[str]:
 @asynccontextmanager
 async def algorithm_not_reloaded(bench: Bench) -> AsyncIterator[str]:
     """The process runs another algorithm than the file says."""
-    await bench.put(bench.rendered({"haproxy-algorithm": "leastconn"}))
+    other = wrong_value(bench, "haproxy-algorithm")
+    await bench.put(bench.rendered({"haproxy-algorithm": other}))
     bench.current = bench.pristine
     async with behind_its_back(bench, bench.pristine):
-        yield "balance leastconn runs, the file says otherwise"
+        yield f"balance {other} runs, the file says otherwise"
 
 
 @asynccontextmanager
 async def backlog_not_restarted(bench: Bench) -> AsyncIterator[str]:
     """HAProxy was started with a short accept queue; the file was corrected since, and reloaded."""
     await bench.restore()
-    files.write(bench.directory, bench.rendered({"haproxy-backlog": 128}))
+    short = wrong_value(bench, "haproxy-backlog")
+    files.write(bench.directory, bench.rendered({"haproxy-backlog": short}))
     await bench.order("restart")
     files.write(bench.directory, bench.pristine)
     await bench.take_effect()
     try:
-        yield "backlog 128, corrected and reloaded"
+        yield f"backlog {short}, corrected and reloaded"
     finally:
         await bench.order("restart")
 
 
-def admin(do: str, undo: str) -> Applied:
-    """A command on HAProxy's admin socket, for both backends, and its inverse."""
+def admin(do: str, undo: str, fact: str | None = None) -> Applied:
+    """A command on the admin socket and its inverse, with the documented value of `fact` at its end."""
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
@@ -81,7 +93,7 @@ def admin(do: str, undo: str) -> Applied:
         try:
             yield do
         finally:
-            await _admin(bench, undo)
+            await _admin(bench, f"{undo} {documented(bench, fact)}" if fact else undo)
             await _all_up(bench)
 
     return applied
@@ -116,8 +128,10 @@ MUTATIONS: Mutations = {
     "reload-forgotten": edited_by_hand,
     "reload-failed": reload_failed,
     "algorithm-not-reloaded": algorithm_not_reloaded,
-    "runtime-maxconn": admin("set maxconn global 100", "set maxconn global 8000"),
-    "runtime-server-maxconn": admin("set maxconn server app/app-1 1", "set maxconn server app/app-1 200"),
+    "runtime-maxconn": admin("set maxconn global 100", "set maxconn global", "haproxy-maxconn"),
+    "runtime-server-maxconn": admin(
+        "set maxconn server app/app-1 1", "set maxconn server app/app-1", "haproxy-server-maxconn"
+    ),
     "weight-zero": admin("set weight app/app-1 0%", "set weight app/app-1 100%"),
     "weight-half": admin("set weight app/app-1 50%", "set weight app/app-1 100%"),
     "server-drained": admin("set server app/app-1 state drain", "set server app/app-1 state ready"),
@@ -144,8 +158,8 @@ MUTATIONS: Mutations = {
     "alpn-lost": edited((r"alpn h2,http/1.1", "alpn http/1.1")),
     "default-certificate": edited((r" strict-sni", "")),
     "certificate-expired": certificate(days=-3),
-    "certificate-short": certificate(days=29),
-    "certificate-long": certificate(days=398),
+    "certificate-short": certificate(days=too_few_days),
+    "certificate-long": certificate(days=too_many_days),
     "certificate-wrong-name": certificate(covers="other.lab.test"),
     "certificate-other-key": certificate(curve=ec.SECP521R1()),
     "certificate-not-reloaded": certificate(reload=False),

@@ -8,4 +8,7 @@ SYSTEM = System(
     title="Linux",
     target=LinuxTarget,
     probes=("linux",),
+    looks_up={
+        "service-nearly-full": ("service-memory-limit", "service-memory-share"),
+    },
 )

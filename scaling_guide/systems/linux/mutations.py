@@ -1,18 +1,19 @@
 """How a machine gets slow in real life."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.forms import behind_its_back
+from scaling_guide.lab.proof.forms import behind_its_back, documented
 from scaling_guide.lab.proof.mutations import Applied, Mutations
+from scaling_guide.model.units import Unit, meaning
 from scaling_guide.systems.linux import host
 from scaling_guide.systems.linux.target import LinuxTarget
 
 
-def kernel(file: str, pattern: str, replacement: str) -> Applied:
+def kernel(file: str, pattern: str, replacement: str | Callable[[Bench], str]) -> Applied:
     """Another content of a file below /proc, or below /sys where it begins so, and the old one back again.
 
     The lab's host is files in the form of a kernel's; what changes here is what a kernel would show.
@@ -25,12 +26,13 @@ def kernel(file: str, pattern: str, replacement: str) -> Applied:
         root, _, name = file.partition("/")
         path = Path(bench.target.proc if root == "proc" else bench.target.sys) / name
         before = path.read_text()
-        after, count = re.subn(pattern, replacement, before, flags=re.MULTILINE)
+        text = replacement if isinstance(replacement, str) else replacement(bench)
+        after, count = re.subn(pattern, text, before, flags=re.MULTILINE)
         if not count:
             raise DidNotLand(f"nothing in {file} matches {pattern}")
         path.write_text(after)
         try:
-            yield f"{file}: {replacement}"
+            yield f"{file}: {text}"
         finally:
             path.write_text(before)
 
@@ -58,7 +60,6 @@ _KERNEL = {
     "service-throttled": (f"{host.GROUP}/cpu.stat", "nr_throttled 0", "nr_throttled 9000"),
     "files-used-up": ("proc/sys/fs/file-nr", "^4096", "980000"),
     "conntrack-nearly-full": ("proc/sys/net/netfilter/nf_conntrack_count", "^512", "500000"),
-    "service-nearly-full": (f"{host.GROUP}/memory.current", "^[0-9]+", "2040109465"),
     "service-out-of-memory": (f"{host.GROUP}/memory.events", "oom_kill 0", "oom_kill 1"),
     "machine-out-of-memory": ("proc/vmstat", "oom_kill 0", "oom_kill 1"),
     "memory-used-up": ("proc/meminfo", "^MemAvailable: .*", "MemAvailable:     838860 kB"),
@@ -70,7 +71,15 @@ _KERNEL = {
 }
 
 
+def nearly_full(bench: Bench) -> str:
+    """More bytes than the documented share of the documented limit."""
+    limit = meaning(documented(bench, "service-memory-limit"), Unit.BYTES)
+    share = meaning(documented(bench, "service-memory-share"), Unit.RATIO)
+    return str(int(limit * (share + 1) / 2))
+
+
 MUTATIONS: Mutations = {
     "sysctl-not-applied": sysctl_not_applied,
+    "service-nearly-full": kernel(f"{host.GROUP}/memory.current", "^[0-9]+", nearly_full),
     **{name: kernel(*change) for name, change in _KERNEL.items()},
 }

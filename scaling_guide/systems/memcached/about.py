@@ -8,4 +8,7 @@ SYSTEM = System(
     title="Memcached",
     target=MemcachedTarget,
     probes=("memcached",),
+    looks_up={
+        "memcached-connections-exhausted": ("memcached-connections",),
+    },
 )

@@ -11,4 +11,9 @@ SYSTEM = System(
     probes=("nginx_config", "nginx_process", "nginx_status", *WEB_PROBES),
     language="nginx",
     uses=("postgres", "web"),
+    looks_up={
+        "connections-exhausted": ("nginx-worker-connections",),
+        "certificate-short": ("certificate-days-left",),
+        "certificate-long": ("certificate-lifetime",),
+    },
 )

@@ -21,6 +21,8 @@ from scaling_guide.systems.web.mutations import (
     certificate,
     config_invalid,
     private_key_readable,
+    too_few_days,
+    too_many_days,
 )
 
 
@@ -107,8 +109,8 @@ MUTATIONS: Mutations = {
         )
     ),
     "certificate-expired": certificate(days=-3),
-    "certificate-short": certificate(days=29),
-    "certificate-long": certificate(days=398),
+    "certificate-short": certificate(days=too_few_days),
+    "certificate-long": certificate(days=too_many_days),
     "certificate-wrong-name": certificate(covers="other.lab.test"),
     "certificate-other-key": certificate(curve=ec.SECP521R1()),
     "certificate-not-reloaded": certificate(reload=False),

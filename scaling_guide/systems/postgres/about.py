@@ -16,4 +16,13 @@ SYSTEM = System(
     ),
     disturbs={"*": ("postgres", "pgbouncer"), "replica": ("nginx", "haproxy", "app")},
     uses=("pgbouncer", "sql"),
+    looks_up={
+        "transaction-long": ("postgres-app-transaction",),
+        "temporary-files": ("postgres-temporary-files",),
+        "deadlocks": ("postgres-deadlocks",),
+        "queries-cancelled": ("postgres-conflicts",),
+        "statements-forgotten": ("postgres-statements-forgotten",),
+        "horizon-held-by-session": ("postgres-horizon",),
+        "horizon-held-by-replica": ("postgres-horizon",),
+    },
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from scaling_guide.lab.measure.rig import NotMeasured, Prepare, Rig, Sample, Take
 from scaling_guide.lab.measure.wrk import script, wrk
 from scaling_guide.model.target import AppTarget
+from scaling_guide.systems.app.program.cache import GENERATION
 from scaling_guide.systems.postgres.rig import pgbouncer, postgres
 from scaling_guide.systems.redis.target import RedisTarget
 
@@ -72,7 +73,7 @@ def stampede(rig: Rig) -> Take:
         return {kind: computed(app, next(names), int(clients)) for kind, app in apps.items()}
 
     def computed(app: AppTarget, name: str, clients: int) -> float:
-        kept = ("SET", f"cache:v1:value:{name}", '{"name": "hot"}', "PX", str(WARM_MILLISECONDS))
+        kept = ("SET", f"cache:{GENERATION}:value:{name}", '{"name": "hot"}', "PX", str(WARM_MILLISECONDS))
         _redis_cli(rig, cache, *kept)
         url = _url(app, f"/cached/{name}?ms={ORIGIN_MILLISECONDS}")
         return wrk(rig, url, clients=clients, lua="computed.lua").counted
@@ -103,7 +104,7 @@ def ttl_jitter(rig: Rig) -> Take:
         batch = f"batch-{next(batches)}"
         lua = script(rig, "write.lua", _WRITE.format(batch=batch))
         wrk(rig, _url(apps[jitter], "/"), clients=16, lua=lua)
-        asked = ("--eval", "window.lua", ",", f"cache:v1:value:{batch}-*", str(WINDOW_MILLISECONDS))
+        asked = ("--eval", "window.lua", ",", f"cache:{GENERATION}:value:{batch}-*", str(WINDOW_MILLISECONDS))
         return {"share": _share(_redis_cli(rig, cache, *asked))}
 
     return take

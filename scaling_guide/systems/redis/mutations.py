@@ -44,6 +44,16 @@ def nodes(bench: Bench) -> list[RedisTarget]:
     ]
 
 
+def _values(bench: Bench) -> str:
+    """How keys of a mutant begin that look like those of computed values."""
+    return f"{bench.guide.cache_keys['value'].begins}mutant"
+
+
+def _old_values(bench: Bench) -> str:
+    """The same in a generation that no release writes."""
+    return f"{bench.guide.cache_keys['value'].prefix.replace('{generation}', 'v0')}mutant"
+
+
 @contextmanager
 def _set(node: redis.Redis, **settings: str | int) -> Iterator[None]:
     """Other settings, and afterwards the old ones and counters that begin anew."""
@@ -95,13 +105,13 @@ def _writable(node: redis.Redis) -> Iterator[None]:
         node.replicaof(info["master_host"], info["master_port"])
 
 
-def _refused(node: redis.Redis, kind: str) -> None:
+def _refused(node: redis.Redis, name: str) -> None:
     """Try to write. Raises DidNotLand where the server takes it."""
     try:
-        node.set("cache:v1:value:mutant" if kind == "cache" else "session:mutant", FILLER, ex=60)
+        node.set(name, FILLER, ex=60)
     except redis.ResponseError:
         return
-    node.delete("cache:v1:value:mutant", "session:mutant")
+    node.delete(name)
     raise DidNotLand("the write was taken")
 
 
@@ -115,7 +125,7 @@ async def memory_full(bench: Bench) -> AsyncIterator[str]:
         _set(node, maxmemory_clients=0, maxmemory_policy="noeviction", maxmemory="1mb"),
     ):
         with _writable(node):
-            _refused(node, str(bench.target.role))
+            _refused(node, _values(bench) if bench.target.role == CACHE else "session:mutant")
         await settled_again(bench)
         yield "OOM command not allowed when used memory > 'maxmemory'"
 
@@ -127,7 +137,7 @@ async def min_replicas_two(bench: Bench) -> AsyncIterator[str]:
     with node_of(bench) as node:
         with _writable(node):
             node.config_set("min-replicas-to-write", 2)
-            _refused(node, str(bench.target.role))
+            _refused(node, _values(bench) if bench.target.role == CACHE else "session:mutant")
             node.config_set("min-replicas-to-write", 0)
         await settled_again(bench)
         try:
@@ -219,20 +229,21 @@ def file_lacks(*beginnings: str) -> Applied:
     return applied
 
 
-def keys(pattern: str, count: int, seconds: int | None, apart: int = 0) -> Applied:
+def keys(pattern: str | Callable[[Bench], str], count: int, seconds: int | None, apart: int = 0) -> Applied:
     """So many keys that live so long, each a little longer than the one before, or that live for ever."""
 
     @asynccontextmanager
     async def applied(bench: Bench) -> AsyncIterator[str]:
         await bench.restore()
-        names = [pattern.format(number) for number in range(count)]
+        begins = pattern if isinstance(pattern, str) else pattern(bench)
+        names = [f"{begins}{number}" for number in range(count)]
         with node_of(bench) as node:
             with node.pipeline(transaction=False) as pipeline:
                 for number, name in enumerate(names):
                     pipeline.set(name, "mutant", ex=seconds and seconds + number * apart)
                 pipeline.execute()
             try:
-                yield f"{count} keys {pattern}, {f'{seconds} s to live' if seconds else 'no time to live'}"
+                yield f"{count} keys {begins}, {f'{seconds} s to live' if seconds else 'no time to live'}"
             finally:
                 node.delete(*names)
 
@@ -266,15 +277,14 @@ async def hit_ratio_collapsed(bench: Bench) -> AsyncIterator[str]:
     await bench.restore()
 
     def miss(node: redis.Redis, turn: int) -> None:
-        node.mget([f"cache:v2:{turn}:{number}" for number in range(200)])
+        node.mget([f"{_old_values(bench)}{turn}:{number}" for number in range(200)])
 
     with _meanwhile(bench, miss):
         yield "lookups for the keys of another generation"
 
 
-def _dumped(node: redis.Redis) -> Any:
+def _dumped(node: redis.Redis, name: str) -> Any:
     """A large value in the form that RESTORE takes."""
-    name = "cache:v1:value:mutant"
     node.set(name, FILLER, ex=60)
     try:
         return node.dump(name)
@@ -289,7 +299,7 @@ async def memory_short(bench: Bench) -> AsyncIterator[str]:
 
     def write(node: redis.Redis, turn: int) -> None:
         # as what nobody has ever asked for, so that it is pushed out before what is in use
-        name, seconds = f"cache:v1:value:mutant{turn}", 3000 + turn * 7 % 900
+        name, seconds = f"{_values(bench)}{turn}", 3000 + turn * 7 % 900
         node.restore(name, seconds * 1000, filler, frequency=0)
 
     with node_of(bench) as node:
@@ -298,11 +308,11 @@ async def memory_short(bench: Bench) -> AsyncIterator[str]:
         room = used + 3_000_000 if is_cache else used * 102 // 100
         with _set(node, maxmemory_clients=0, maxmemory=room):
             if is_cache:
-                filler = _dumped(node)
+                filler = _dumped(node, _values(bench))
                 with _meanwhile(bench, write):
                     await _until(lambda: node.info("stats")["evicted_keys"])
                     yield f"CONFIG SET maxmemory {room}, and writes"
-                for key in node.scan_iter("cache:v1:value:mutant*", count=1000):
+                for key in node.scan_iter(f"{_values(bench)}*", count=1000):
                     node.delete(key)
                 await settled_again(bench)
             else:
@@ -353,11 +363,11 @@ MUTATIONS: Mutations = {
     "redis-directory-open": directory_open,
     "redis-replication-user-missing": file_lacks("masteruser"),
     "redis-replication-password-missing": file_lacks("include"),
-    "redis-key-without-ttl": keys("cache:v1:value:mutant{}", 1, None),
-    "redis-foreign-keys": keys("other:{}", 300, 3000),
-    "redis-keys-of-old-release": keys("cache:v0:front:{}", 300, 1000, apart=7),
-    "redis-keys-kept-too-long": keys("cache:v1:value:mutant{}", 300, 7200, apart=7),
-    "redis-ttl-without-jitter": keys("cache:v1:value:mutant{}", 1000, 3000),
+    "redis-key-without-ttl": keys(_values, 1, None),
+    "redis-foreign-keys": keys("other:", 300, 3000),
+    "redis-keys-of-old-release": keys(_old_values, 300, 1000, apart=7),
+    "redis-keys-kept-too-long": keys(_values, 300, 7200, apart=7),
+    "redis-ttl-without-jitter": keys(_values, 1000, 3000),
     "redis-hit-ratio-collapsed": hit_ratio_collapsed,
     "redis-memory-short": memory_short,
     "redis-partner-gone": partner_gone,

@@ -10,4 +10,10 @@ SYSTEM = System(
     probes=("sentinel",),
     disturbs={"*": ("redis/sessions", "redis/sessions-replica", "sentinel")},
     uses=("redis",),
+    looks_up={
+        "sentinel-peer-gone": ("sentinel-down-after",),
+        "sentinel-majority-gone": ("sentinel-down-after",),
+        "sentinel-replica-gone": ("sentinel-down-after",),
+        "sentinel-nodes-gone": ("sentinel-down-after",),
+    },
 )

@@ -9,6 +9,7 @@ import redis
 
 from scaling_guide.lab import waiting
 from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.forms import documented
 from scaling_guide.lab.proof.mutations import Applied, Mutations
 from scaling_guide.systems.redis.mutations import NOTICED_SECONDS, acl, node_of, nodes, settled_again
 from scaling_guide.systems.redis.server import patience
@@ -45,8 +46,7 @@ def servers_gone(
 def _hasty(bench: Bench) -> Iterator[None]:
     """This Sentinel waits no longer than it must until a server counts as down."""
     assert isinstance(bench.target, SentinelTarget)
-    fact = bench.guide.facts["sentinel-down-after"]
-    shortest, _ = fact.expectation(bench.environment.tier).value
+    shortest, _ = documented(bench, "sentinel-down-after")
     before = patience(bench.target, shortest)
     try:
         yield

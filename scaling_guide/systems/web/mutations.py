@@ -1,7 +1,7 @@
 """Ways of breaking any server that speaks HTTP and TLS to users."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from scaling_guide.lab import ca, files
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.forms import behind_its_back, first_file
+from scaling_guide.lab.proof.forms import behind_its_back, documented, first_file
 from scaling_guide.lab.proof.mutations import Applied
 from scaling_guide.model.target import LoadBalancer
 
@@ -26,8 +26,18 @@ async def config_invalid(bench: Bench) -> AsyncIterator[str]:
         yield "no_such_directive on;"
 
 
+def too_few_days(bench: Bench) -> int:
+    """A lifetime that ends a day before the documented one would do."""
+    return int(documented(bench, "certificate-days-left")) - 1
+
+
+def too_many_days(bench: Bench) -> int:
+    """A lifetime of a day more than documented."""
+    return int(documented(bench, "certificate-lifetime")) + 1
+
+
 def certificate(
-    days: int = 90,
+    days: int | Callable[[Bench], int] = 90,
     covers: str | None = None,
     intermediate: bool = True,
     reload: bool = True,
@@ -47,12 +57,13 @@ def certificate(
             site = bench.environment.site
             names = [covers or site]
             key = ec.generate_private_key(curve)
-            issued = ca.issue(signer, site, days, names, intermediate=intermediate, key=key)
+            lifetime = days if isinstance(days, int) else days(bench)
+            issued = ca.issue(signer, site, lifetime, names, intermediate=intermediate, key=key)
             is_combined = target.key_file == target.certificate
             files.place_certificate(Path(target.certificate), issued, is_combined)
             if reload:
                 await bench.take_effect()
-            yield f"a certificate for {names[0]}, {days} days, {curve.name}"
+            yield f"a certificate for {names[0]}, {lifetime} days, {curve.name}"
         finally:
             for path, content in kept.items():
                 ca.write_secret(path, content)

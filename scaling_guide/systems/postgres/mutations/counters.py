@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
-from scaling_guide.lab.proof.forms import edited
+from scaling_guide.lab.proof.forms import documented, edited
 from scaling_guide.lab.proof.mutations import Mutations
 from scaling_guide.systems.postgres import server as postgres
 from scaling_guide.systems.postgres.activity import CHECKPOINTS_NEEDED
 from scaling_guide.systems.postgres.driver import replicas
 from scaling_guide.systems.postgres.indexes import DAYS_NEEDED
-from scaling_guide.systems.postgres.mutations.statements import documented, execute, postgres_of
+from scaling_guide.systems.postgres.mutations.statements import execute, postgres_of
 from scaling_guide.systems.postgres.target import PostgresTarget
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.forms import edited
+from scaling_guide.lab.proof.forms import documented, edited
 from scaling_guide.lab.proof.mutations import Applied, Mutations
 from scaling_guide.systems.postgres import server as postgres
 from scaling_guide.systems.postgres.driver import replicas
@@ -13,7 +13,6 @@ from scaling_guide.systems.postgres.mutations.configuration import not_restarted
 from scaling_guide.systems.postgres.mutations.sessions import reading
 from scaling_guide.systems.postgres.mutations.statements import (
     PROOF,
-    documented,
     execute,
     postgres_of,
     primary_of,

@@ -9,17 +9,12 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import psycopg
 
 from scaling_guide.lab.proof.bench import Bench
+from scaling_guide.lab.proof.forms import documented
 from scaling_guide.lab.proof.mutations import Mutations
 from scaling_guide.model.units import Unit, meaning
 from scaling_guide.systems.postgres import identities
 from scaling_guide.systems.postgres import server as postgres
-from scaling_guide.systems.postgres.mutations.statements import (
-    LAND_SECONDS,
-    documented,
-    execute,
-    postgres_of,
-    until,
-)
+from scaling_guide.systems.postgres.mutations.statements import LAND_SECONDS, execute, postgres_of, until
 from scaling_guide.systems.postgres.target import PostgresTarget
 
 # a little more than the checks take for long

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import psycopg
 
@@ -78,11 +77,6 @@ def statements(do: str, undo: str) -> Applied:
             await replayed(bench)
 
     return applied
-
-
-def documented(bench: Bench, fact: str) -> Any:
-    """The documented value of a fact, so that a breakage goes beyond it and not beyond a copy of it."""
-    return bench.guide.facts[fact].value(bench.environment.tier)
 
 
 def _split(sql: str) -> list[str]:

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.forms import edited
+from scaling_guide.lab.proof.forms import documented, edited
 from scaling_guide.lab.proof.mutations import Applied, Mutations
 from scaling_guide.systems.postgres.driver import replicas
 from scaling_guide.systems.postgres.mutations.sessions import asleep
 from scaling_guide.systems.postgres.mutations.statements import (
     PROOF,
-    documented,
     execute,
     postgres_of,
     primary_of,
