@@ -6,37 +6,35 @@ from functools import cached_property
 from pathlib import Path
 
 from macros.links import Links
-from macros.reports import Proof, Run, State, states
+from macros.reports import State, states
 from scaling_guide.lab.measure.result import Result
-from scaling_guide.lab.measured import Measured
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.expectation import as_list
 from scaling_guide.model.facts import Claim, Fact
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kill_matrix import KillMatrix
 from scaling_guide.model.record import TIERS, TierName
+from scaling_guide.model.rehearsals import Measured
+from scaling_guide.model.results import Run
 from scaling_guide.model.sources import Source
 from scaling_guide.model.systems import systems
 from scaling_guide.model.units import words
-from scaling_guide.render.reports import Document
 from scaling_guide.render.site import ALERTS, SHOWN
 
 
 @dataclass(frozen=True)
 class Known:
-    """What pages report: records, runs (oldest first), proof (None before a proof run), measurements.
+    """What pages report: records, the last run by environment, proof (None before a proof run), measurements.
 
     `measured` is what was lost in rehearsals and experiments, `results` the figures of measurements, both by
-    id. `lab_run` and `kill_matrix` are the reports that coverage is counted from, as they were published.
-    `plots` is the directory that keeps what was drawn.
+    id. `plots` is the directory that keeps what was drawn.
     """
 
     guide: Guide
-    runs: tuple[Run, ...]
-    proof: Proof | None
+    runs: Mapping[str, Run]
+    proof: KillMatrix | None
     measured: Mapping[str, Measured]
-    lab_run: Document | None = None
-    kill_matrix: Document | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
     plots: Path = Path("build/plots")
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from macros.context import Context
 from macros.escape import fill
 from macros.svg import stacked
-from scaling_guide.render.coverage import TopicCoverage, coverage
+from scaling_guide.model.coverage import TopicCoverage
+from scaling_guide.render.coverage import LAB, coverage
 
 HEADINGS = (
     "Settings",
@@ -32,7 +33,7 @@ class Row:
 
 def table(site: Context) -> str:
     """All topics, section by section, with their figures; what nobody has looked at is said to be so."""
-    known = coverage(site.guide, site.links.docs, site.known.lab_run, site.known.kill_matrix)
+    known = coverage(site.guide, site.links.docs, site.known.runs.get(LAB), site.known.proof)
     sections = [
         (section, [_row(topic) for topic in known.topics if topic.section == section.id])
         for section in site.guide.sections

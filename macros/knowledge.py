@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from macros.context import Known
-from macros.reports import proof, runs
-from scaling_guide.lab import measured
 from scaling_guide.lab.measure import result
+from scaling_guide.model import rehearsals
 from scaling_guide.model.lab_layout import DEFAULT_NUMBER, Layout
 from scaling_guide.model.load import load
-from scaling_guide.render.coverage import LAB
-from scaling_guide.render.reports import kill_matrix, latest_run
+from scaling_guide.render.reports import kill_matrix, runs
 
 Stamp = tuple[tuple[str, int, int], ...]
 # the pages show no address of the lab, so any place will do whose name a shell need not quote
@@ -27,11 +25,9 @@ def known(data: Path, build: Path) -> Known:
     if (data, build) not in _kept or _kept[data, build][0] != stamp:
         fresh = Known(
             guide=load(data, _VARIABLES),
-            runs=runs(build / "verify"),
-            proof=proof(build / "proof" / "kill-matrix.json"),
-            measured=measured.read(data),
-            lab_run=latest_run(build, LAB),
-            kill_matrix=kill_matrix(build),
+            runs=runs(build),
+            proof=kill_matrix(build),
+            measured=rehearsals.read(data),
             results=result.read(data),
             plots=build / "plots",
         )

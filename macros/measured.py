@@ -3,9 +3,9 @@
 from macros import measurements
 from macros.context import Context
 from macros.escape import fill, inline
-from scaling_guide.lab.measured import Measured
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.rehearsals import Measured
 from scaling_guide.model.runbooks import Runbook, Scenario
 from scaling_guide.model.topics import Topic
 from scaling_guide.render.commands import digest

@@ -4,8 +4,7 @@ from collections import Counter
 
 from macros.context import Context
 from macros.escape import fill
-from macros.reports import Proof
-from scaling_guide.lab.proof.matrix import Deletion
+from scaling_guide.model.kill_matrix import Deletion, KillMatrix
 
 
 def report(site: Context) -> str:
@@ -32,7 +31,7 @@ def report(site: Context) -> str:
     )
 
 
-def _unnoticed(site: Context, proof: Proof) -> list[tuple[Deletion, list[str]]]:
+def _unnoticed(site: Context, proof: KillMatrix) -> list[tuple[Deletion, list[str]]]:
     """Each line that nobody would miss, and why `data/unnoticed.yml` accepts that."""
     return [
         (deletion, [argument.because for argument in deletion.arguments(site.guide)])

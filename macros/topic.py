@@ -30,6 +30,7 @@ class Seen(NamedTuple):
     environment: str
     words: str
     when: datetime | None
+    age: str | None = None
 
 
 def header(site: Context, topic: Topic) -> str:
@@ -145,11 +146,14 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
     """What each environment last said of the facts with these ids."""
     counts: dict[str, Counter[str]] = {}
     moments: dict[str, list[datetime]] = {}
+    ages: dict[str, str] = {}
     for fact in facts:
         for state in site.states(fact):
             counts.setdefault(state.environment, Counter()).update(state.outcomes)
             if state.changed:
                 counts[state.environment]["changed since"] += 1
+            if state.age:
+                ages.setdefault(state.environment, state.age)
             if state.seen:
                 moments.setdefault(state.environment, []).append(state.seen)
     return [
@@ -157,6 +161,7 @@ def seen(site: Context, facts: Iterable[str]) -> list[Seen]:
             environment,
             ", ".join(f"{counted[word]} {word.replace('_', ' ')}" for word in _SPOKEN if counted[word]),
             max(moments.get(environment, []), default=None),
+            ages.get(environment),
         )
         for environment, counted in sorted(counts.items())
     ]

@@ -2,9 +2,10 @@
 
 from macros.context import Context
 from macros.escape import fill
-from macros.reports import OUTCOMES, Run, latest
+from macros.reports import OUTCOMES, age
 from macros.svg import look, stacked
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.model.outcome import ExitCode
+from scaling_guide.model.results import Run
 
 EXIT_CODES = {
     ExitCode.VERIFIED: "everything selected was verified",
@@ -17,16 +18,18 @@ EXIT_CODES = {
 
 def runs(site: Context) -> str:
     """The last run of each environment: its counts, then every check with what it expected and found."""
-    last = latest(site.known.runs)
+    last = site.known.runs
     if not last:
         return "No run is recorded in this build. `make verify` makes one and builds this site with it."
-    return "\n\n".join(f"## {run.environment}\n\n{_run(site, run)}" for run in last.values())
+    return "\n\n".join(f"## {run.environment}\n\n{_run(site, run)}" for _, run in sorted(last.items()))
 
 
 def _run(site: Context, run: Run) -> str:
-    ordered = sorted(run.checks, key=lambda check: (OUTCOMES.index(check.outcome), check.id, check.target))
+    ordered = sorted(run.results, key=lambda check: (OUTCOMES.index(check.outcome), check.id, check.target))
     counts = {outcome: run.counts.get(outcome, 0) for outcome in OUTCOMES}
     words = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count)
     bar = stacked(words, [(outcome, count, look(outcome).tone) for outcome, count in counts.items()])
     meaning = EXIT_CODES[run.exit_code]
-    return fill("verification/run", site=site, run=run, checks=ordered, words=words, bar=bar, meaning=meaning)
+    return fill(
+        "verification/run", site=site, run=run, checks=ordered, words=words, bar=bar, meaning=meaning, age=age
+    )

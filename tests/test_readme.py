@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.model.outcome import ExitCode
 from tests.numbers import own_number
 
 REPO = Path(__file__).parents[1]

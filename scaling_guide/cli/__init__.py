@@ -8,8 +8,8 @@ from scaling_guide.cli import bench, lab, readers, verify, why
 from scaling_guide.cli.console import errors
 from scaling_guide.lab.layout import LabError
 from scaling_guide.model.lab_layout import NoSuchLab
+from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.today import NoSuchDay
-from scaling_guide.verify.outcome import ExitCode
 
 _NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
 

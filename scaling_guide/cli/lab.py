@@ -14,8 +14,8 @@ from scaling_guide.cli.mutate import mutate
 from scaling_guide.cli.rehearse import rehearse
 from scaling_guide.lab import ca, lifecycle
 from scaling_guide.lab.layout import lab
+from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.record import TierName
-from scaling_guide.verify.outcome import ExitCode
 
 app = typer.Typer(
     help="The reference environment: real servers on loopback, from the files that the pages show.",

@@ -17,7 +17,7 @@ from scaling_guide.lab.measure.run import measure as run
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.measurements import Measurement
 from scaling_guide.model.names import instead
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.model.outcome import ExitCode
 
 
 def measure(

@@ -1,7 +1,6 @@
 """`guide lab mutate`: the proof that each check can fail."""
 
 import asyncio
-import json
 import signal
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from scaling_guide.lab.proof.progress import Progress
 from scaling_guide.lab.proof.run import prove
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.model.outcome import ExitCode
 from scaling_guide.verify.reports import replace_file
 from scaling_guide.verify.selection import Selection
 
@@ -72,7 +71,7 @@ def mutate(
             raise typer.Exit(INTERRUPTED) from None
     (root / out_dir).mkdir(parents=True, exist_ok=True)
     path = root / out_dir / (PART if proof.part else WHOLE)
-    replace_file(path, json.dumps(proof.document(), indent=1) + "\n")
+    replace_file(path, proof.published.text())
     wrong = complaints(proof, guide)
     for line in wrong:
         out.print(line, markup=False, highlight=False)
@@ -123,9 +122,9 @@ def _progress(verbose: bool) -> Iterator[Progress]:
 
 
 def _summary(proof: Proof) -> str:
-    totals = proof.document()["totals"]
+    totals = proof.published.totals
     of = f" of {', '.join(proof.part)} alone" if proof.part else ""
     return (
-        f"{totals['proven']} of {totals['checks']} checks{of} proven, "
-        f"{totals['killed']} of {totals['mutants']} mutants killed, {proof.seconds:.0f} s"
+        f"{totals.proven} of {totals.checks} checks{of} proven, "
+        f"{totals.killed} of {totals.mutants} mutants killed, {proof.seconds:.0f} s"
     )

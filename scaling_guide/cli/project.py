@@ -12,8 +12,8 @@ from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NUMBERS, layout
 from scaling_guide.model.load import load
 from scaling_guide.model.names import instead
+from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.problems import Invalid, Problem, warning
-from scaling_guide.verify.outcome import ExitCode
 
 LabNumber = Annotated[
     int | None,

@@ -1,6 +1,5 @@
 """`guide build`, `guide size`, `guide runbook` and `guide incident-pack`: for people who read."""
 
-import json
 import os
 import re
 import subprocess
@@ -63,7 +62,7 @@ def _write_coverage(guide: Guide, root: Path) -> None:
     reports = _reports(root)
     covered = coverage(guide, root / "docs", latest_run(reports, LAB), kill_matrix(reports))
     reports.mkdir(parents=True, exist_ok=True)
-    replace_file(reports / "coverage.json", json.dumps(covered.document(), indent=1) + "\n")
+    replace_file(reports / "coverage.json", covered.text())
 
 
 def _reports(root: Path) -> Path:

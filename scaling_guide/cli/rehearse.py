@@ -10,14 +10,14 @@ from rich.table import Table
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out, say
 from scaling_guide.lab.layout import LabError, lab
-from scaling_guide.lab.measured import Measured, Seen, write
 from scaling_guide.lab.play import Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed
 from scaling_guide.lab.rehearsal import rehearse as play
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NUMBERS
 from scaling_guide.model.names import instead
-from scaling_guide.verify.outcome import ExitCode
+from scaling_guide.model.outcome import ExitCode
+from scaling_guide.model.rehearsals import Measured, Seen, write
 
 
 def rehearse(

@@ -17,16 +17,15 @@ from scaling_guide.lab.fleet import ENVIRONMENT
 from scaling_guide.lab.layout import lab
 from scaling_guide.model.load import examine
 from scaling_guide.model.names import instead
+from scaling_guide.model.outcome import ExitCode, Outcome
 from scaling_guide.model.record import TIERS
+from scaling_guide.model.results import CheckResult, Run
 from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.render.commands import complaints
 from scaling_guide.verify import plugin
-from scaling_guide.verify.check import CheckResult
-from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.plugin import GuideSession
 from scaling_guide.verify.reports import explanation, verdict
-from scaling_guide.verify.run import Run
 
 Names = list[str] | None
 EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]

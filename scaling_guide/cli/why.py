@@ -15,8 +15,8 @@ from scaling_guide.cli.console import errors, out
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.log_scan import LogScan, Sighting, meant
 from scaling_guide.model.messages import Message
+from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.pages import docs, places
-from scaling_guide.verify.outcome import ExitCode
 
 BLOCK = 1 << 20
 SHOWN = 240  # characters of a line

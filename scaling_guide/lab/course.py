@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaling_guide.lab.measured import Act, Seen
+from scaling_guide.model.rehearsals import Act, Seen
 from scaling_guide.model.runbooks import Scenario
 
 STARVED_SHARE = 0.9

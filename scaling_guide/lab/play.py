@@ -14,7 +14,6 @@ from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, is_bounded
 from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.ledger import Ledger
 from scaling_guide.lab.load import Load, Report, Running
-from scaling_guide.lab.measured import Act, Seen
 from scaling_guide.lab.pressure import Pressure
 from scaling_guide.lab.proof.bench import Bench
 from scaling_guide.lab.proof.mutations import mutations_of
@@ -22,6 +21,8 @@ from scaling_guide.lab.shell import Ran
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.rehearsals import Act, Seen
 from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
 from scaling_guide.model.target import AppTarget, LoadBalancer, Target
 from scaling_guide.model.units import Unit, meaning
@@ -35,7 +36,6 @@ from scaling_guide.render.commands import (
     targets,
 )
 from scaling_guide.verify.check import Check
-from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import runbook_checks
 

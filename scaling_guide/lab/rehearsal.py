@@ -9,13 +9,13 @@ from functools import partial
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.course import Course, is_bounded, problems
 from scaling_guide.lab.layout import LabError, lab
-from scaling_guide.lab.measured import Measured, Played, scenario_digest
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.mutations import every_name, mutations_of
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.rehearsals import Measured, Played, scenario_digest
 from scaling_guide.model.runbooks import Rehearsal, Safety, Scenario
 from scaling_guide.render.commands import digest
 

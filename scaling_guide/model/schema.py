@@ -1,4 +1,5 @@
-"""JSON Schema for editors, generated from the records, so that YAML is completed and checked while typed.
+"""JSON Schema, generated from the records: of the data, so that YAML is completed and checked while typed,
+and of the reports, for programs that read them.
 
 `python -m scaling_guide.model.schema` writes the published copies in `data/schema/`.
 """
@@ -12,11 +13,15 @@ from pydantic import TypeAdapter
 from scaling_guide.model import (
     budgets,
     cache_keys,
+    coverage,
     environments,
     experiments,
+    kill_matrix,
     measurements,
     messages,
     questions,
+    rehearsals,
+    results,
     runbooks,
     sources,
     topics,
@@ -49,15 +54,25 @@ KINDS = {
     "messages": Kind("messages/*.yml", dict[Id, messages.Message]),
     "environment": Kind("environments/*.yml", environments.Environment),
 }
+REPORTS: dict[str, Any] = {
+    "results": results.Run,
+    "kill-matrix": kill_matrix.KillMatrix,
+    "coverage": coverage.Coverage,
+    "rehearsal": rehearsals.Measured,
+}
+"""What runs publish as JSON; the last is each file of `data/measured/rehearsals`."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each kind of file, by the kind's name, for the plain values of the YAML."""
-    return {
-        name: {"$schema": DIALECT, **TypeAdapter(kind.record).json_schema(by_alias=True)}
-        for name, kind in KINDS.items()
+    """The JSON Schema of each kind of file, by the kind's name, for its plain values."""
+    read = {name: TypeAdapter(kind.record).json_schema(by_alias=True) for name, kind in KINDS.items()}
+    published = {
+        name: TypeAdapter(record).json_schema(by_alias=True, mode="serialization")
+        for name, record in REPORTS.items()
     }
+    return {name: {"$schema": DIALECT, **schema} for name, schema in {**read, **published}.items()}
 
 
 def write(directory: Path) -> None:

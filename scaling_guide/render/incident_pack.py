@@ -1,6 +1,5 @@
 """Everything that someone on call needs, as plain files: for when the site is down too."""
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,16 @@ from jinja2 import FileSystemLoader, StrictUndefined
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.results import Run
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.render import configs
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.commands import situation
 from scaling_guide.render.procedure import PHASES, looks, steps
-from scaling_guide.render.reports import Document
 from scaling_guide.render.site import ALERTS
 
 
-def incident_pack(
-    guide: Guide, environment: Environment, run: Document | None, today: date
-) -> dict[str, str]:
+def incident_pack(guide: Guide, environment: Environment, run: Run | None, today: date) -> dict[str, str]:
     """The files of the pack, name to text: runbooks rendered for `environment`, rules, config files, results.
 
     `run` is the latest `results.json` of the environment, None where there is none. Raises LookupError and
@@ -40,7 +37,7 @@ def incident_pack(
         for name, text in configs.render(guide, environment, target).items():
             files[f"configs/{target.id}/{name}"] = text
     if run is not None:
-        files["results.json"] = json.dumps(run, indent=1) + "\n"
+        files["results.json"] = run.text()
     return files
 
 

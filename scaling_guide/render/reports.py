@@ -1,37 +1,37 @@
-"""What runs left below the build directory, as the plain JSON that they published."""
+"""What runs left below the build directory, read back."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-Document = Mapping[str, Any]
+from scaling_guide.model.kill_matrix import KillMatrix
+from scaling_guide.model.results import Run
 
 
-def latest_run(build: Path, environment: str) -> Document | None:
-    """The newest `results.json` of an environment, None where it was never verified.
+def runs(build: Path) -> dict[str, Run]:
+    """The last run of each environment, with what earlier ones saw of checks that it was not about.
 
     Raises ValueError, naming the file, for one that is no report of this guide.
     """
-    runs = [
-        _read(path, "environment", "finished", "checks") for path in (build / "verify").rglob("results.json")
-    ]
-    here = [run for run in runs if run["environment"] == environment]
-    return max(here, key=lambda run: str(run["finished"]), default=None)
+    found = [Run.read(path) for path in sorted((build / "verify").rglob("results.json"))]
+    last: dict[str, Run] = {}
+    for run in sorted(found, key=lambda each: each.ended):
+        earlier = last.get(run.environment)
+        last[run.environment] = run if run.whole or earlier is None else _together(earlier, run)
+    return last
 
 
-def kill_matrix(build: Path) -> Document | None:
-    """The `kill-matrix.json`, None before the first proof run. Raises ValueError as `latest_run` does."""
+def _together(earlier: Run, later: Run) -> Run:
+    """A later run about some checks, and the rows of an earlier one about the others."""
+    names = dict.fromkeys(result.name for run in (earlier, later) for result in run.results)
+    merged = earlier.updated(later, names)
+    return later.model_copy(update={"results": merged.results})
+
+
+def latest_run(build: Path, environment: str) -> Run | None:
+    """The last run of an environment, None where it was never verified. Raises ValueError as `runs` does."""
+    return runs(build).get(environment)
+
+
+def kill_matrix(build: Path) -> KillMatrix | None:
+    """The last whole proof run, None before the first. Raises ValueError as `runs` does."""
     path = build / "proof" / "kill-matrix.json"
-    return _read(path, "checks") if path.is_file() else None
-
-
-def _read(path: Path, *keys: str) -> Document:
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        missing = sorted({*keys} - document.keys())
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path} is no report of this guide: {error}") from None
-    if missing:
-        raise ValueError(f"{path} is no report of this guide: it has no `{missing[0]}`")
-    return document
+    return KillMatrix.read(path) if path.is_file() else None

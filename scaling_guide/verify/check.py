@@ -1,19 +1,19 @@
 """A check: one fact held against one target."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from scaling_guide.model.environments import Environment, Waiver
 from scaling_guide.model.facts import Fact
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.results import CheckResult
 from scaling_guide.model.rules.facts import version
 from scaling_guide.model.target import Target
 from scaling_guide.model.today import today as current_day
 from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.probes.observation import HOLDER, Failure, Observation, Result
 from scaling_guide.probes.probe import probe
-from scaling_guide.verify.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,6 @@ class Check:
     def needs(self) -> tuple[str, str]:
         """The observation that the check is judged by."""
         return self.fact.probe, self.target.id
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """A row of `results.json`. `expected` and `found` are words; `attempts` counts observations."""
-
-    id: str
-    topic: str | None
-    runbook: str | None
-    phase: str | None
-    system: str
-    target: str
-    safety: str
-    severity: str
-    outcome: Outcome
-    setting: str
-    label: str
-    expected: str
-    found: str | None
-    message: str
-    page: str
-    source: dict[str, Any]
-    reproduce: str
-    digest: str
-    observed_at: str
-    attempts: int
-    seconds: float
-
-    def row(self) -> dict[str, Any]:
-        """The result as plain JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

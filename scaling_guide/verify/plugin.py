@@ -21,14 +21,15 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.lab_layout import NoSuchLab, layout
 from scaling_guide.model.load import load
+from scaling_guide.model.outcome import ExitCode, Outcome
 from scaling_guide.model.problems import Invalid
+from scaling_guide.model.results import CheckResult, Run
 from scaling_guide.model.today import NoSuchDay, today
 from scaling_guide.probes.observation import Failure, Result
 from scaling_guide.probes.recording import ReplayError, replay, save
-from scaling_guide.verify.check import Check, CheckResult, judge
-from scaling_guide.verify.outcome import ExitCode, Outcome
+from scaling_guide.verify.check import Check, judge
 from scaling_guide.verify.reports import explanation, verdict, write
-from scaling_guide.verify.run import Need, Observations, Run, now, observe_for
+from scaling_guide.verify.run import Need, Observations, now, observe_for
 from scaling_guide.verify.selection import Selection, every_check, runbook_checks, select, topic_checks
 
 _PROPERTY = "check result"
@@ -200,20 +201,30 @@ class GuideSession:
             for name, check in selected.items()
             if name in judged or name not in self._left_out
         )
+        documented = dict.fromkeys(check.name for check in every_check(self.guide, self.environment))
+        started, finished = self._times(ranked)
         self.run = Run(
             environment=self.environment.name,
             tier=self.environment.tier,
-            started=self.started,
-            finished=now(),
-            results=ranked,
+            started=started,
+            finished=finished,
+            whole=len(ranked) == len(documented),
             before=self.selection.before,
             findings=tuple(map(str, self.findings)),
+            results=ranked,
         )
         try:
-            write(self.run, Path(self.config.option.out))
+            write(self.run, Path(self.config.option.out), documented)
         except OSError as error:
             raise pytest.UsageError(f"the reports cannot be written: {error}") from None
         session.exitstatus = self.run.exit_code
+
+    def _times(self, results: Sequence[CheckResult]) -> tuple[str, str]:
+        """When the run began and ended; of a replay, when the first and the last observation were made."""
+        observed = sorted((result for result in results if result.attempts), key=lambda each: each.seen)
+        if self.config.option.replay and observed:
+            return observed[0].observed_at, observed[-1].observed_at
+        return self.started, now()
 
     def _selected(self) -> dict[str, Check]:
         """The selected checks by name, in the guide's order, of the files named on the command line."""

@@ -1,25 +1,22 @@
 """What a run leaves behind: results.json, junit.xml, summary.md and metrics.prom."""
 
-import json
 import os
 import tempfile
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
 from pathlib import Path
 from xml.etree import ElementTree
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from scaling_guide.verify.check import CheckResult
-from scaling_guide.verify.outcome import Outcome
-from scaling_guide.verify.run import Run
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.results import CheckResult, Run
 
 _SKIPPED = frozenset({Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 
 def results_json(run: Run) -> str:
     """The run as JSON, the model for every other report."""
-    return json.dumps(run.document(), indent=1) + "\n"
+    return run.text()
 
 
 def junit_xml(run: Run) -> str:
@@ -78,19 +75,26 @@ def metrics_prom(run: Run) -> str:
     outcome = Gauge(
         "guide_check_outcome", "1 for the outcome that a check came to.", labels, registry=registry
     )
+    observed = Gauge(
+        "guide_check_observed_timestamp_seconds",
+        "When the target was observed; a run about some checks leaves the others as they are.",
+        ["environment", "check", "target"],
+        registry=registry,
+    )
     for result in run.results:
         outcome.labels(
             run.environment, result.id, result.target, result.system, result.severity, result.outcome
         ).set(1)
+        observed.labels(run.environment, result.id, result.target).set(result.seen.timestamp())
     code = Gauge("guide_verify_exit_code", "Exit code of the last run.", ["environment"], registry=registry)
     code.labels(run.environment).set(run.exit_code)
     finished = Gauge(
         "guide_verify_finished_timestamp_seconds",
-        "When the last run ended. The other series stay as they are when nobody runs it any more.",
+        "When the last run of all checks ended. Without a new one the other series stay as they are.",
         ["environment"],
         registry=registry,
     )
-    finished.labels(run.environment).set(datetime.fromisoformat(run.finished).timestamp())
+    finished.labels(run.environment).set(run.ended.timestamp())
     return generate_latest(registry).decode()
 
 
@@ -102,11 +106,30 @@ REPORTS: dict[str, Callable[[Run], str]] = {
 }
 
 
-def write(run: Run, directory: Path) -> None:
-    """Write every report into `directory`. A report is replaced whole or not at all. Raises OSError."""
+# what goes on to be true after a run about some checks only
+_LASTING = frozenset({"results.json", "metrics.prom"})
+
+
+def write(run: Run, directory: Path, documented: Collection[str]) -> None:
+    """Write every report into `directory`. A report is replaced whole or not at all. Raises OSError.
+
+    Results and metrics keep what the last whole run there saw of the checks that `run` is not about, of those
+    that are still `documented`, by name.
+    """
     directory.mkdir(parents=True, exist_ok=True)
+    lasting = _lasting(run, directory, documented)
     for name, report in REPORTS.items():
-        replace_file(directory / name, report(run))
+        replace_file(directory / name, report(lasting if name in _LASTING else run))
+
+
+def _lasting(run: Run, directory: Path, documented: Collection[str]) -> Run:
+    """`run`, or the last whole run of its environment with these rows in place of its own."""
+    try:
+        last = Run.read(directory / "results.json")
+    except (OSError, ValueError):
+        return run
+    is_base = last.whole and (last.environment, last.tier) == (run.environment, run.tier)
+    return last.updated(run, documented) if is_base and not run.whole else run
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -1,63 +1,19 @@
 """A run: which observations the checks need, and what they came to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 from scaling_guide.model.environments import Environment
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.results import Run
 from scaling_guide.probes.observation import Result
 from scaling_guide.probes.observe import observe
-from scaling_guide.verify.check import Check, CheckResult, judge
-from scaling_guide.verify.outcome import Outcome, exit_code
+from scaling_guide.verify.check import Check, judge
 
-SCHEMA = 1
 # another look would tell nothing: flaky is what passed in the end
 _SETTLED = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.FLAKY})
 
 Need = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `results.json` holds.
-
-    `before` says that these are preconditions, which no waiver fulfils. `findings` are the records that are
-    past their date and concern this environment.
-    """
-
-    environment: str
-    tier: str
-    started: str
-    finished: str
-    results: tuple[CheckResult, ...]
-    before: bool = False
-    findings: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code that this run amounts to."""
-        return exit_code((result.outcome for result in self.results), self.before)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many checks came to each outcome; outcomes that did not occur are left out."""
-        outcomes = [result.outcome for result in self.results]
-        return {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
-
-    def document(self) -> dict[str, Any]:
-        """The run as plain JSON values."""
-        return {
-            "schema": SCHEMA,
-            "environment": self.environment,
-            "tier": self.tier,
-            "started": self.started,
-            "finished": self.finished,
-            "exit_code": self.exit_code,
-            "counts": self.counts,
-            "findings": list(self.findings),
-            "checks": [result.row() for result in self.results],
-        }
 
 
 class Observations:
@@ -93,7 +49,9 @@ def verify(environment: Environment, checks: Sequence[Check], today: date | None
     started = now()
     known = observe_for(environment, checks)
     results = tuple(judge(check, [known[check.needs]], today) for check in checks)
-    return Run(environment.name, environment.tier, started, now(), results)
+    return Run(
+        environment=environment.name, tier=environment.tier, started=started, finished=now(), results=results
+    )
 
 
 def now() -> str:

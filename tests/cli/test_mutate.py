@@ -21,7 +21,17 @@ GOOD = Kill("retries = 0", "haproxy", frozenset({CHECK}), True, red=frozenset({C
 
 def a_proof(*kills: Kill, part: tuple[str, ...] = ("haproxy",)) -> Proof:
     # of a part nobody misses the lines that the rest of the guide argues
-    return Proof((f"{CHECK}@haproxy",), kills, (), (), "then", "now", 12.0, True, part=part)
+    return Proof(
+        (f"{CHECK}@haproxy",),
+        kills,
+        (),
+        (),
+        "2026-11-24T05:00:00Z",
+        "2026-11-24T05:03:00Z",
+        12.0,
+        True,
+        part=part,
+    )
 
 
 @pytest.fixture

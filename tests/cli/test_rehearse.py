@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scaling_guide.cli import app, rehearse
-from scaling_guide.lab.measured import Measured, Played, Seen
 from scaling_guide.lab.rehearsal import NotRehearsed
+from scaling_guide.model.rehearsals import Measured, Played, Seen
 
 NAME = "backend-killed"
 LOST = Seen(2700, 1749, {"http 503": 951}, 950, (1.2, 6.2), {"p50": 21.0}, 3, executed_twice=2)

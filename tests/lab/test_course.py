@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scaling_guide.lab.course import GREEN_ALL_THE_SAME, Course, problems
-from scaling_guide.lab.measured import Seen
+from scaling_guide.model.rehearsals import Seen
 from scaling_guide.model.runbooks import Scenario
 
 SYSTEMS = {"nginx": "nginx", "haproxy": "haproxy"}

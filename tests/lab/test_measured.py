@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.lab.measured import Act, Measured, Played, Seen, read, scenario_digest, write
 from scaling_guide.model.load import examine
+from scaling_guide.model.rehearsals import Act, Measured, Played, Seen, read, scenario_digest, write
 from scaling_guide.model.runbooks import Rehearsal
 from scaling_guide.render.commands import digest
 

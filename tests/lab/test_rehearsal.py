@@ -11,13 +11,13 @@ from scaling_guide.lab import course, lifecycle, measured
 from scaling_guide.lab import fleet as whole
 from scaling_guide.lab.course import Course
 from scaling_guide.lab.layout import Lab, LabError
-from scaling_guide.lab.measured import Measured, Seen
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
 from scaling_guide.lab.server import Server
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
+from scaling_guide.model.rehearsals import Measured, Seen
 from scaling_guide.model.runbooks import Confirm, Phase, Rehearsal, Runbook
 from tests import numbers
 from tests.lab import fleets

@@ -9,11 +9,9 @@ import pytest
 
 from macros.context import Context, Known
 from macros.links import Links
-from macros.reports import proof, runs
-from scaling_guide.lab.measured import Measured
 from scaling_guide.model.guide import Guide
-from scaling_guide.render.coverage import LAB
-from scaling_guide.render.reports import kill_matrix, latest_run
+from scaling_guide.model.rehearsals import Measured
+from scaling_guide.render.reports import kill_matrix, runs
 from tests.macros.small_guide import TOPIC, make_guide, write_run
 
 Site = Callable[..., Context]
@@ -45,14 +43,7 @@ def site(docs: Path, tmp_path: Path, guide: Guide) -> Site:
         measured: Mapping[str, Measured] = MappingProxyType({}),
     ) -> Context:
         build = tmp_path / "build"
-        known = Known(
-            guide,
-            runs(build / "verify"),
-            proof(build / "proof" / "kill-matrix.json"),
-            measured,
-            latest_run(build, LAB),
-            kill_matrix(build),
-        )
+        known = Known(guide, runs(build), kill_matrix(build), measured)
         return Context(known, Links(docs, page, directories=True))
 
     return build

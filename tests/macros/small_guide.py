@@ -203,6 +203,14 @@ def make_check(fact: Fact, outcome: str = "pass", target: str = "nginx", **chang
         "id": fact.id,
         "topic": fact.topic,
         "runbook": fact.runbook,
+        "phase": None,
+        "safety": "read",
+        "severity": fact.severity,
+        "label": fact.label,
+        "page": fact.page,
+        "source": {"file": "data/topics/x.yml", "line": 1},
+        "attempts": 1,
+        "seconds": 0.1,
         "system": "nginx",
         "target": target,
         "outcome": outcome,
@@ -219,18 +227,8 @@ def make_check(fact: Fact, outcome: str = "pass", target: str = "nginx", **chang
 
 def write_run(directory: Path, checks: list[dict[str, Any]], **changes: Any) -> None:
     """A results.json as `guide verify` leaves it."""
-    counts: dict[str, int] = {}
-    for check in checks:
-        counts[check["outcome"]] = counts.get(check["outcome"], 0) + 1
-    report = {
-        "environment": "lab",
-        "tier": "medium",
-        "finished": "2026-11-24T05:32:15+00:00",
-        "exit_code": 0,
-        "counts": counts,
-        "checks": checks,
-        **changes,
-    }
+    at = {"started": "2026-11-24T05:32:10+00:00", "finished": "2026-11-24T05:32:15+00:00"}
+    report = {"environment": "lab", "tier": "medium", **at, "checks": checks, **changes}
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "results.json").write_text(json.dumps(report))
 
@@ -241,17 +239,24 @@ def make_mutant(id: str = "below", **changes: Any) -> dict[str, Any]:
 
 def write_proof(path: Path, checks: dict[str, list[dict[str, Any]]], **changes: Any) -> None:
     """A kill-matrix.json as the proof run leaves it. `checks` is `fact@target` to its mutants."""
-    mutants = [mutant for each in checks.values() for mutant in each]
+    rows = [{"id": name, "mutants": each} for name, each in checks.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(proof_of(rows, **changes)))
+
+
+def proof_of(checks: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """The content of a kill-matrix.json with these rows."""
+    mutants = [mutant for check in checks for mutant in check["mutants"]]
     killed = sum(all(mutant[step] for step in HELD) for mutant in mutants)
-    report = {
+    return {
+        "started": "2026-11-24T05:50:00.000Z",
         "finished": "2026-11-24T06:00:00.000Z",
-        "checks": [{"id": name, "mutants": each} for name, each in checks.items()],
+        "seconds": 600.0,
+        "checks": checks,
         "deletions": [],
         "faults": [],
         "each": False,
         "unsteady": [],
-        "totals": {"mutants": len(mutants), "killed": killed},
+        "totals": {"checks": len(checks), "proven": 0, "mutants": len(mutants), "killed": killed},
         **changes,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report))

@@ -5,8 +5,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from macros import measured, runbook
-from scaling_guide.lab.measured import Measured, Played, Seen, scenario_digest
 from scaling_guide.model.experiments import Experiment
+from scaling_guide.model.rehearsals import Measured, Played, Seen, scenario_digest
 from scaling_guide.model.runbooks import Rehearsal
 from scaling_guide.render.commands import digest
 from tests.macros.conftest import Site

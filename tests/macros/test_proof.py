@@ -93,9 +93,10 @@ def test_a_line_that_may_go_unnoticed_says_why(site: Site, tmp_path: Path) -> No
 
 
 def test_a_fault_shows_whether_a_check_claimed_to_know(shown: Any) -> None:
+    seen = {"probes": ["http"], "seconds": 0.1}
     faults = [
-        {"id": "stopped", "target": "nginx", "outcomes": {"unreachable": 3}, "honest": True},
-        {"id": "lying", "target": "nginx", "outcomes": {"pass": 1}, "honest": False},
+        {"id": "stopped", "target": "nginx", "outcomes": {"unreachable": 3}, **seen},
+        {"id": "lying", "target": "nginx", "outcomes": {"pass": 1}, **seen},
     ]
     text = shown({}, faults=faults)
     assert "stopped nginx 3 unreachable said that it could not look" in text

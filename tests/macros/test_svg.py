@@ -2,7 +2,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from macros.svg import LOOKS, look, stacked, topology
-from scaling_guide.verify.outcome import Outcome
+from scaling_guide.model.outcome import Outcome
 
 WIDTH_OF_A_PHONE = 358
 

@@ -1,3 +1,6 @@
+from datetime import datetime
+
+import pytest
 from bs4 import BeautifulSoup
 
 from macros import verification
@@ -38,3 +41,12 @@ def test_an_empty_run_is_shown_as_empty(site: Site, run: Run) -> None:
     shown = verification.runs(site())
     assert "5: nothing was selected" in shown
     assert "The run judged no check." in shown
+
+
+def test_an_old_run_looks_old_and_says_so(site: Site, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("macros.reports.now", lambda: datetime.fromisoformat("2026-12-01T06:00:00Z"))
+    facts = [*site().guide.topics[TOPIC].facts.values()]
+    run([make_check(facts[0]), make_check(facts[1], observed_at="2026-12-01T05:00:00Z")], whole=True)
+    shown = soup(verification.runs(site()))
+    assert shown.select_one("dl.sg-old strong").get_text() == "7 days old"
+    assert [row.has_attr("class") for row in shown.select("tbody tr")] == [False, True]

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from scaling_guide.model.schema import KINDS, schemas, write
+from scaling_guide.model.schema import KINDS, REPORTS, schemas, write
 from scaling_guide.model.yaml_text import read
+from scaling_guide.render.coverage import coverage
+from scaling_guide.render.reports import kill_matrix, latest_run
+from tests.macros.small_guide import make_check, make_guide, make_mutant, write_proof, write_run
 from tests.model.conftest import BAD, GOOD
 
 DATA = Path(__file__).parents[2] / "data"
@@ -34,10 +37,10 @@ def test_the_published_schemas_are_the_generated_ones(tmp_path: Path) -> None:
 def test_a_schema_of_a_kind_that_is_gone_is_removed(tmp_path: Path) -> None:
     (tmp_path / "gone.json").write_text("{}")
     write(tmp_path)
-    assert {path.stem for path in tmp_path.iterdir()} == set(KINDS)
+    assert {path.stem for path in tmp_path.iterdir()} == {*KINDS, *REPORTS}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *REPORTS])
 def test_a_schema_is_a_valid_schema(kind: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[kind])
 
@@ -64,3 +67,23 @@ def test_every_file_of_the_guide_has_a_schema() -> None:
 )
 def test_data_of_wrong_form_fails_its_schema(fixture: str, kind: str) -> None:
     assert complaints(BAD / fixture, kind) != []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DATA / "measured" / "rehearsals").glob("*.json")), ids=lambda each: each.stem
+)
+def test_what_was_rehearsed_passes_its_schema(path: Path) -> None:
+    Draft202012Validator(SCHEMAS["rehearsal"]).validate(json.loads(path.read_text("utf-8")))
+
+
+def test_published_reports_pass_their_schemas(tmp_path: Path) -> None:
+    fact = make_guide().facts["nginx-read-timeout"]
+    write_run(tmp_path / "verify", [make_check(fact)])
+    write_proof(tmp_path / "proof" / "kill-matrix.json", {"a@nginx": [make_mutant()]})
+    run, matrix = latest_run(tmp_path, "lab"), kill_matrix(tmp_path)
+    assert run is not None
+    assert matrix is not None
+    covered = coverage(make_guide(), tmp_path, run, matrix)
+    for name, report in {"results": run, "kill-matrix": matrix, "coverage": covered}.items():
+        Draft202012Validator(SCHEMAS[name]).validate(json.loads(report.text()))
+        assert type(report).model_validate_json(report.text()) == report

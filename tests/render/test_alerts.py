@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.load import examine
+from scaling_guide.model.outcome import ExitCode, Outcome
+from scaling_guide.model.results import Run
 from scaling_guide.probes.observation import Failure
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.verify.check import Check, judge
-from scaling_guide.verify.outcome import ExitCode, Outcome
 from scaling_guide.verify.reports import metrics_prom
-from scaling_guide.verify.run import Run
 
 HERE = Path(__file__).parent
 GUIDE, _ = examine(
@@ -54,7 +54,8 @@ def our_own() -> dict[str, dict[str, set[str]]]:
     check = Check(fact, fact.targets(environment)[0], environment)
     at = "2026-06-15T12:00:00.000Z"
     failure = Failure(fact.probe, check.target.id, Outcome.TIMEOUT, "nobody answers", at, 3.0)
-    text = metrics_prom(Run("lab", "medium", at, at, (judge(check, [failure]),)))
+    rows = (judge(check, [failure]),)
+    text = metrics_prom(Run(environment="lab", tier="medium", started=at, finished=at, results=rows))
     outcomes = {"outcome": set(Outcome), "check": set(GUIDE.facts)}
     return {
         family.name: {label: outcomes.get(label, set()) for label in family.samples[0].labels}

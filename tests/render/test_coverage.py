@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from scaling_guide.model.coverage import Coverage, TopicCoverage
 from scaling_guide.model.guide import Guide
-from scaling_guide.render.coverage import Coverage, TopicCoverage, coverage
-from tests.macros.small_guide import SECTIONS, THRESHOLD, TOPIC, make_check, make_guide, make_mutant
+from scaling_guide.model.kill_matrix import KillMatrix, Proven
+from scaling_guide.model.results import Run
+from scaling_guide.render.coverage import coverage
+from tests.macros.small_guide import SECTIONS, THRESHOLD, TOPIC, make_check, make_guide, make_mutant, proof_of
 
 OTHER = "load-balancing/algorithms"
 
@@ -26,9 +29,7 @@ def guide() -> Guide:
     return make_guide(thresholds={"down": THRESHOLD})
 
 
-def counted(
-    guide: Guide, docs: Path, run: dict[str, Any] | None = None, matrix: dict[str, Any] | None = None
-) -> Coverage:
+def counted(guide: Guide, docs: Path, run: Run | None = None, matrix: KillMatrix | None = None) -> Coverage:
     return coverage(guide, docs, run, matrix)
 
 
@@ -37,17 +38,15 @@ def of(found: Coverage, topic: str = TOPIC) -> TopicCoverage:
     return one
 
 
-def a_run(*checks: dict[str, Any]) -> dict[str, Any]:
-    return {"environment": "lab", "tier": "medium", "checks": list(checks)}
+def a_run(*checks: dict[str, Any]) -> Run:
+    at = {"started": "2026-11-24T05:00:00Z", "finished": "2026-11-24T05:01:00Z"}
+    return Run.model_validate({"environment": "lab", "tier": "medium", **at, "checks": checks})
 
 
-def a_matrix(**mutants: list[dict[str, Any]]) -> dict[str, Any]:
+def a_matrix(**mutants: list[dict[str, Any]]) -> KillMatrix:
     """`nginx_read_timeout` stands for the check nginx-read-timeout@nginx."""
-    return {
-        "checks": [
-            {"id": f"{name.replace('_', '-')}@nginx", "mutants": each} for name, each in mutants.items()
-        ]
-    }
+    checks = [{"id": f"{name.replace('_', '-')}@nginx", "mutants": each} for name, each in mutants.items()]
+    return KillMatrix.model_validate(proof_of(checks))
 
 
 def test_every_topic_of_the_table_of_contents_is_there(guide: Guide, docs: Path) -> None:
@@ -110,8 +109,8 @@ def test_a_setting_is_proven_where_a_mutant_of_each_of_its_checks_was_killed(
     )
     topic = of(counted(guide, docs, matrix=matrix))
     assert (topic.mutants, topic.proven) == (3, 1)
-    matrix["checks"].append({"id": "nginx-read-timeout@other", "mutants": []})
-    assert of(counted(guide, docs, matrix=matrix)).proven == 0
+    lacking = matrix.model_copy(update={"checks": (*matrix.checks, Proven("nginx-read-timeout@other", ()))})
+    assert of(counted(guide, docs, matrix=lacking)).proven == 0
 
 
 def test_a_mutant_for_two_settings_is_one_mutant(guide: Guide, docs: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from scaling_guide.model.load import examine
+from scaling_guide.model.results import Run
 from scaling_guide.render import configs
 from scaling_guide.render.commands import phase_commands, situation
 from scaling_guide.render.incident_pack import incident_pack, runbook_text
+from tests.macros.small_guide import make_check
 
 DATA = Path(__file__).parents[2] / "data"
 GUIDE, _ = examine(DATA, {"net": "127.42.0", "root": "/tmp/lab", "repo": str(DATA.parent), "user": "me"})
@@ -68,16 +70,16 @@ def test_what_nobody_verified_is_unknown() -> None:
 
 
 def test_the_last_run_is_told_and_comes_along() -> None:
-    checks = [
-        {"outcome": "pass", "message": "all is well"},
-        {"outcome": "fail", "message": "lb-2: maxconn is 10, expected at least 8,000"},
-    ]
-    run = {"finished": "2026-11-24T05:00:00Z", "counts": {"pass": 1, "fail": 1}, "checks": checks}
+    fact = GUIDE.facts["haproxy-retries"]
+    drift = make_check(fact, "fail", "lb-2", message="lb-2: maxconn is 10, expected at least 8,000")
+    at = {"started": "2026-11-24T04:59:00Z", "finished": "2026-11-24T05:00:00Z"}
+    checks = [make_check(fact, message="all is well"), drift]
+    run = Run.model_validate({"environment": "production", "tier": "medium", **at, "checks": checks})
     pack = incident_pack(GUIDE, PRODUCTION, run, TODAY)
     assert "The last run ended at 2026-11-24T05:00:00Z: 1 pass, 1 fail." in pack["README.md"]
     assert "- fail: lb-2: maxconn is 10, expected at least 8,000" in pack["README.md"]
     assert "all is well" not in pack["README.md"]
-    assert json.loads(pack["results.json"]) == run
+    assert json.loads(pack["results.json"]) == run.document()
 
 
 def test_an_environment_that_lacks_a_command_is_refused_with_what_to_add() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from mkdocs.__main__ import cli as mkdocs
 
 from macros.knowledge import known
-from scaling_guide.verify.outcome import ExitCode, Outcome
+from scaling_guide.model.outcome import ExitCode, Outcome
 from tests.macros.small_guide import make_check, make_mutant, write_proof, write_run
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from scaling_guide.model.environments import Waiver
+from scaling_guide.model.outcome import Outcome
 from scaling_guide.probes.observation import Undetermined
 from scaling_guide.verify.check import Check, checks_of, judge
-from scaling_guide.verify.outcome import Outcome
 from tests.verify.records import SETTING, TODAY, make_fact
 
 

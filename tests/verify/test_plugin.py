@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -309,6 +309,30 @@ def test_what_was_saved_is_judged_again_without_contact(verified: Run, world: Wo
     again = verified("--system=app", f"--replay={tmp_path / 'seen.json'}", "--retries=3")
     assert again.outcomes == before.outcomes
     assert (again.code, world.looks) == (1, [])
+
+
+def test_a_run_about_a_topic_keeps_what_a_whole_run_saw(verified: Run, world: World) -> None:
+    whole = verified()
+    before = {f"{row['id']}@{row['target']}": row["observed_at"] for row in whole.document["checks"]}
+    world.changes["haproxy", "backend app > retries"] = 99
+    ended = verified("--check=haproxy-retries")
+    after = {f"{row['id']}@{row['target']}": row["observed_at"] for row in ended.document["checks"]}
+    assert ended.code == 1
+    assert list(after) == list(before)
+    assert {name for name in after if after[name] != before[name]} == {"haproxy-retries@haproxy"}
+    assert ended.outcomes["haproxy-retries@haproxy"] == "fail"
+    assert "haproxy-retries" in (ended.out / "junit.xml").read_text()
+
+
+def test_a_replay_has_the_time_of_its_observations(verified: Run, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "seen.json"
+    verified("--system=app", f"--save={file}")
+    file.write_text(re.sub(r'"observed_at": "[0-9]{4}', '"observed_at": "2020', file.read_text()))
+    again = verified("--system=app", f"--replay={file}")
+    assert {again.document[key][:4] for key in ("started", "finished")} == {"2020"}
+    metrics = (again.out / "metrics.prom").read_text()
+    (finished,) = re.findall(r"^guide_verify_finished_timestamp_seconds\S* (\S+)$", metrics, re.MULTILINE)
+    assert datetime.fromtimestamp(float(finished), UTC).year == 2020
 
 
 DAMAGED = {

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.results import Run
 from scaling_guide.probes.observation import Observation, Result
 from scaling_guide.verify import run
 from scaling_guide.verify.check import Check
-from scaling_guide.verify.outcome import Outcome
-from scaling_guide.verify.run import Observations, Run, observe_for, verify
+from scaling_guide.verify.run import Observations, observe_for, verify
 from tests.verify.records import make_fact
 
 NEED = ("haproxy_config", "lb")
@@ -98,7 +99,8 @@ def test_without_pytest_the_same_checks_come_to_the_same(environment, found, lat
 
 
 def test_a_run_of_nothing_is_not_green(environment) -> None:
-    empty = Run("place", "medium", "", "", ())
+    at = "2026-06-15T12:00:00Z"
+    empty = Run(environment="place", tier="medium", started=at, finished=at, results=())
     assert (empty.exit_code, empty.counts) == (5, {})
 
 

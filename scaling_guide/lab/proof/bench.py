@@ -15,9 +15,10 @@ from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import ReloadRefused
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.results import CheckResult
 from scaling_guide.model.target import Target
 from scaling_guide.render.configs import render
-from scaling_guide.verify.check import Check, CheckResult
+from scaling_guide.verify.check import Check
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import Selection, select
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from scaling_guide.lab.driver import Breakage, Broken, driver
 from scaling_guide.lab.proof.bench import Bench
-from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import Environment
+from scaling_guide.model.kill_matrix import Fault
 from scaling_guide.model.target import Target
 from scaling_guide.probes.probe import Over, probes_of
 from scaling_guide.verify.check import Check

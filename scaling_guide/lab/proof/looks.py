@@ -9,9 +9,10 @@ from operator import add
 
 from scaling_guide.lab.proof.bench import Bench, whole
 from scaling_guide.lab.proof.design import Evidence, Look, configurations, rounds
-from scaling_guide.lab.proof.matrix import Deletion, Kill, judged, said
+from scaling_guide.lab.proof.matrix import Kill, judged, said
 from scaling_guide.lab.proof.mutants import Change, Mutant, changed, changing
-from scaling_guide.verify.check import CheckResult
+from scaling_guide.model.kill_matrix import Deletion
+from scaling_guide.model.results import CheckResult
 
 # what a server needs that starts at all; one that does not is looked at as it is
 HURRY_SECONDS = 3.0

@@ -1,15 +1,14 @@
 """The kill matrix: for every check, the mutants that should turn it red, and what they did."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kill_matrix import Deletion, Fault, KillMatrix, Mutant, Proven, Totals
+from scaling_guide.model.outcome import Outcome
+from scaling_guide.model.results import CheckResult
 from scaling_guide.model.topics import Unnoticed
-from scaling_guide.verify.check import CheckResult
-from scaling_guide.verify.outcome import Outcome
 
-SCHEMA = 2
 QUIET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 
@@ -44,8 +43,24 @@ class Kill:
         return self.landed and self.red == self.expected and not self.upset
 
     @property
+    def mutant(self) -> Mutant:
+        """The kill as a row of `kill-matrix.json`."""
+        return Mutant(
+            id=self.id,
+            landed=self.landed,
+            red=bool(self.red),
+            only=self.only,
+            restored=self.restored,
+            seconds=round(self.seconds, 3),
+            together=self.together,
+            change=self.change,
+            found=self.found,
+            reason=self.reason,
+        )
+
+    @property
     def killed(self) -> bool:
-        return self.only and self.restored
+        return self.mutant.killed
 
 
 def judged(kill: Kill, results: Iterable[CheckResult]) -> Kill:
@@ -60,47 +75,6 @@ def judged(kill: Kill, results: Iterable[CheckResult]) -> Kill:
 def said(target: str, results: Iterable[CheckResult]) -> Kill:
     """What the checks said of a target of which nothing was expected."""
     return judged(Kill("", target, frozenset(), True), results)
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """A line that was left out, the checks that noticed, and whether the server refused to run without it."""
-
-    target: str
-    system: str
-    file: str
-    line: int
-    text: str
-    refused: bool
-    noticed_by: tuple[str, ...]
-
-    @property
-    def unnoticed(self) -> bool:
-        return not self.refused and not self.noticed_by
-
-    def arguments(self, guide: Guide) -> tuple[Unnoticed, ...]:
-        """What `data/unnoticed.yml` says for leaving the line unchecked."""
-        return tuple(
-            argument
-            for argument in guide.unnoticed
-            if argument.system == self.system and self.text.startswith(argument.line)
-        )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault of the environment itself, and the outcomes of the checks that it hit."""
-
-    id: str
-    target: str
-    probes: tuple[str, ...]
-    outcomes: dict[str, int]
-    seconds: float
-
-    @property
-    def honest(self) -> bool:
-        """Whether no check that the fault hit claimed to know anything."""
-        return bool(self.outcomes) and not self.outcomes.keys() & {Outcome.PASS, Outcome.FAIL}
 
 
 @dataclass(frozen=True)
@@ -150,45 +124,29 @@ class Proof:
         """Mutants that did not land, were not noticed, or disturbed other checks."""
         return tuple(kill for kill in self.kills if not kill.killed)
 
-    def document(self) -> dict[str, Any]:
-        """The proof as plain JSON values, the content of `kill-matrix.json`."""
-        killed = sum(1 for kill in self.kills if kill.killed)
-        return {
-            "schema": SCHEMA,
-            "started": self.started,
-            "finished": self.finished,
-            "seconds": round(self.seconds, 1),
-            "each": self.each,
-            "part": list(self.part),
-            "unsteady": list(self.unsteady),
-            "checks": [
-                {"id": name, "mutants": [_kill_row(kill) for kill in self.kills_of(name)]}
-                for name in self.checks
-            ],
-            "deletions": [asdict(deletion) for deletion in self.deletions],
-            "faults": [{**asdict(fault), "honest": fault.honest} for fault in self.faults],
-            "totals": {
-                "checks": len(self.checks),
-                "proven": len(self.checks) - len(self.unproven),
-                "mutants": len(self.kills),
-                "killed": killed,
-            },
-        }
-
-
-def _kill_row(kill: Kill) -> dict[str, Any]:
-    return {
-        "id": kill.id,
-        "landed": kill.landed,
-        "red": bool(kill.red),
-        "only": kill.only,
-        "restored": kill.restored,
-        "seconds": round(kill.seconds, 3),
-        "together": kill.together,
-        "change": kill.change,
-        "found": kill.found,
-        "reason": kill.reason,
-    }
+    @property
+    def published(self) -> KillMatrix:
+        """The proof as `kill-matrix.json` has it."""
+        checks = tuple(
+            Proven(name, tuple(kill.mutant for kill in self.kills_of(name))) for name in self.checks
+        )
+        return KillMatrix(
+            started=self.started,
+            finished=self.finished,
+            seconds=round(self.seconds, 1),
+            each=self.each,
+            part=self.part,
+            unsteady=self.unsteady,
+            checks=checks,
+            deletions=self.deletions,
+            faults=self.faults,
+            totals=Totals(
+                checks=len(self.checks),
+                proven=len(self.checks) - len(self.unproven),
+                mutants=len(self.kills),
+                killed=sum(kill.killed for kill in self.kills),
+            ),
+        )
 
 
 def complaints(proof: Proof, guide: Guide) -> list[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scaling_guide.lab.proof.matrix import Deletion, Kill
+from scaling_guide.lab.proof.matrix import Kill
+from scaling_guide.model.kill_matrix import Deletion
 
 Say = Callable[[str], None]
 Show = Callable[[int, int], None]

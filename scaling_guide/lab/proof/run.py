@@ -22,18 +22,20 @@ from scaling_guide.lab.proof.bench import Bench, DidNotLand, whole
 from scaling_guide.lab.proof.faults import killed, stand_ins
 from scaling_guide.lab.proof.gate import Gate
 from scaling_guide.lab.proof.looks import HURRY_SECONDS, Together, alone, left_out, takes_restart
-from scaling_guide.lab.proof.matrix import QUIET, Deletion, Fault, Kill, Proof, said
+from scaling_guide.lab.proof.matrix import QUIET, Kill, Proof, said
 from scaling_guide.lab.proof.mutants import Mutant, deletion_mutants, named_mutants, value_mutants
 from scaling_guide.lab.proof.mutations import stops_of
 from scaling_guide.lab.proof.progress import Progress
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kill_matrix import Deletion, Fault
+from scaling_guide.model.outcome import ExitCode, Outcome
+from scaling_guide.model.results import Run
 from scaling_guide.model.systems import systems
 from scaling_guide.model.target import AppTarget, Target
 from scaling_guide.probes.probe import probes_of
 from scaling_guide.verify.check import Check
-from scaling_guide.verify.outcome import ExitCode, Outcome
-from scaling_guide.verify.run import Run, now, verify
+from scaling_guide.verify.run import now, verify
 from scaling_guide.verify.selection import Selection, select
 
 # for health checks to find everything up, and for pools to connect again

@@ -11,7 +11,7 @@ from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import LabError
 from scaling_guide.lab.proof.bench import Bench, DidNotLand, whole
 from scaling_guide.lab.server import ReloadRefused
-from scaling_guide.verify.outcome import Outcome
+from scaling_guide.model.outcome import Outcome
 from tests.lab.proof.conftest import Still
 
 DOCUMENTED, OTHER = {"haproxy.cfg": "documented"}, {"haproxy.cfg": "other"}

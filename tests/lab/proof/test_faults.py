@@ -8,8 +8,8 @@ import pytest
 
 from scaling_guide.lab.proof import faults
 from scaling_guide.lab.proof.faults import LIARS, stand_ins
-from scaling_guide.lab.proof.matrix import Fault
 from scaling_guide.model.environments import Environment
+from scaling_guide.model.kill_matrix import Fault
 from scaling_guide.model.load import load
 from scaling_guide.model.target import Target
 from scaling_guide.systems.memcached.target import MemcachedTarget

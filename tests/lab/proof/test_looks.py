@@ -10,8 +10,9 @@ import pytest
 from scaling_guide.lab.layout import LabError
 from scaling_guide.lab.proof import looks
 from scaling_guide.lab.proof.looks import Together, alone
-from scaling_guide.lab.proof.matrix import Deletion, Kill
+from scaling_guide.lab.proof.matrix import Kill
 from scaling_guide.lab.proof.mutants import Mutant
+from scaling_guide.model.kill_matrix import Deletion
 from tests.lab.proof.toy import Toy, lines, values
 
 FACTS = "abcdefghijklmnopqrst"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.lab.proof.matrix import Deletion, Fault, Kill, Proof, complaints, judged
+from scaling_guide.lab.proof.matrix import Kill, Proof, complaints, judged
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kill_matrix import Deletion, Fault
+from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.topics import Unnoticed
-from scaling_guide.verify.outcome import Outcome
 
 FACT, OTHER = "haproxy-retries", "haproxy-maxconn"
 CHECK = f"{FACT}@haproxy"
@@ -199,8 +200,8 @@ def test_a_lab_that_is_not_green_in_the_end_fails_the_proof(argued: Callable[...
 
 def test_the_document_has_the_published_shape() -> None:
     fault = Fault("closed at once", "nginx", ("http",), {"error": 1}, 0.1)
-    document = proof(kill(), kill("second", restored=False), deletions=(LINE,), faults=(fault,)).document()
-    document = json.loads(json.dumps(document))
+    document = proof(kill(), kill("second", restored=False), deletions=(LINE,), faults=(fault,))
+    document = json.loads(document.published.text())
     assert document["totals"] == {"checks": 1, "proven": 1, "mutants": 2, "killed": 1}
     assert [row["id"] for row in document["checks"]] == [CHECK]
     mutants = document["checks"][0]["mutants"]

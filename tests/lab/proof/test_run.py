@@ -13,11 +13,12 @@ from scaling_guide.lab.layout import Lab
 from scaling_guide.lab.proof import run
 from scaling_guide.lab.proof.bench import Bench, DidNotLand
 from scaling_guide.lab.proof.gate import Gate
-from scaling_guide.lab.proof.matrix import Fault, Kill, Proof, complaints
+from scaling_guide.lab.proof.matrix import Kill, Proof, complaints
 from scaling_guide.lab.proof.mutants import Mutant, named_mutants, value_mutants
 from scaling_guide.lab.proof.progress import Progress
 from scaling_guide.lab.proof.run import Course
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kill_matrix import Fault
 from scaling_guide.model.load import load
 from tests.lab.proof.toy import Toy, lines, values
 from tests.numbers import own_number

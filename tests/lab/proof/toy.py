@@ -7,7 +7,7 @@ from typing import Any
 
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.mutants import Change, Mutant, changing
-from scaling_guide.verify.outcome import Outcome
+from scaling_guide.model.outcome import Outcome
 
 
 class Toy:

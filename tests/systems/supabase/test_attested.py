@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from scaling_guide.model.environments import Attestation, Environment
 from scaling_guide.model.expectation import Expectation, Operator
 from scaling_guide.model.load import examine
+from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.units import Unit
 from scaling_guide.probes.observation import Unreachable, Unsupported
 from scaling_guide.systems.supabase import attested
 from scaling_guide.systems.supabase.target import SupabaseTarget
 from scaling_guide.verify.check import checks_of
-from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
 from tests.systems import servers
 

@@ -16,12 +16,12 @@ from scaling_guide.lab.layout import Lab
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
+from scaling_guide.model.outcome import Outcome
 from scaling_guide.render.commands import phase_commands, situation
 from scaling_guide.render.configs import render
 from scaling_guide.systems.supabase import server as supabase
 from scaling_guide.systems.supabase.standin.service import MARK
 from scaling_guide.systems.supabase.target import SupabaseTarget
-from scaling_guide.verify.outcome import Outcome
 from scaling_guide.verify.run import verify
 from scaling_guide.verify.selection import runbook_checks
 from tests.numbers import own_number

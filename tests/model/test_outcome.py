@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaling_guide.verify.outcome import Outcome, exit_code
+from scaling_guide.model.outcome import Outcome, exit_code
 
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
 
