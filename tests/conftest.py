@@ -1,5 +1,7 @@
 """What holds for all tests: nothing is skipped, generated examples are the same in every run."""
 
+import os
+import signal
 from importlib import import_module
 
 import pytest
@@ -10,6 +12,10 @@ from scaling_guide.model.systems import part, systems
 pytest_plugins = ["pytester", "tests.live", "tests.world", "tests.groups", "tests.within"]
 # data for tests, some of it in files that look like tests
 collect_ignore = ["fixtures"]
+
+# Readline sets them for a worker of xdist, and Rich keeps them; a test that needs a width sets it
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
 
 # pytester forgets the modules that a test run inside a test imports, and a second copy has other classes;
 # httpx imports httpcore with the first request
@@ -50,3 +56,6 @@ class NoSkips:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(NoSkips(), "no-skips")
+    # a shell starts what runs in the background with it ignored, and so would be all that the tests start
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
