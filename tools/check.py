@@ -32,13 +32,19 @@ BESIDE = (
 
 
 def changed(root: Path, base: str) -> list[str]:
-    """The files that differ from `base`, with those not yet committed or known to git; not those deleted."""
+    """The files that differ from `base`, with those not yet committed or known to git; not those deleted.
+
+    Raises SystemExit when git does not know `base`.
+    """
 
     def git(*arguments: str) -> list[str]:
         command = ("git", "-C", str(root), *arguments)
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    (merge_base,) = git("merge-base", "HEAD", base)
+    try:
+        (merge_base,) = git("merge-base", "HEAD", base)
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"check: {error.stderr.strip()}; name a branch with BASE=...") from error
     names = {*git("diff", "--name-only", merge_base), *git("ls-files", "--others", "--exclude-standard")}
     return sorted(name for name in names if (root / name).is_file())
 

@@ -40,6 +40,11 @@ def test_a_change_is_all_that_main_has_not(repository: Path) -> None:
     assert changed(repository, "main") == ["committed", "edited", "staged", "unknown"]
 
 
+def test_a_branch_that_git_does_not_know_is_named(repository: Path) -> None:
+    with pytest.raises(SystemExit, match=r"check: .*no-such-branch; name a branch with BASE="):
+        changed(repository, "no-such-branch")
+
+
 def test_the_nearest_run_whole_and_the_others_without_labs() -> None:
     near, far = selections({"tests/test_a.py": 0, "tests/test_b.py": 2})
     assert near == ("tests/test_a.py",)
