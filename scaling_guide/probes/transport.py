@@ -7,40 +7,32 @@ local process that carries the script, and all that it started, is killed at the
 Scripts are for `sh`. They appear in process lists, so no secret may stand in one.
 """
 
-import atexit
 import errno
 import math
 import os
 import re
 import secrets
 import shlex
-import signal
 import socket
-import stat
-import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from weakref import WeakSet
+from functools import partial
 
 from testinfra.backend import get_backend, parse_hostspec
 
+from scaling_guide.probes import ssh
 from scaling_guide.probes.observation import CannotObserve, Malformed, Timeout, Unreachable, Unsupported
+from scaling_guide.probes.process import LONGEST_ANSWER, run_line
 
-LOCAL = "local"
-CONNECTIONS = (LOCAL, "ssh", "docker", "podman", "kubectl")
-LONGEST_ANSWER = 16 * 2**20
+LOCAL, SSH = "local", "ssh"
+CONNECTIONS = (LOCAL, SSH, "docker", "podman", "kubectl")
 
 # an ordinary user's PATH does not name the directories that servers are installed in
 _PRELUDE = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; export PATH LC_ALL"
 # a script whose carrier was killed does not live on where it was carried to; `timeout` may be missing there
 _BOUNDED = """timeout -s KILL 9 true 2>/dev/null && exec timeout -s KILL "$1" sh -c "$0"; exec sh -c "$0\""""
-_MUX_SECONDS = 60
 _NO_SUCH_COMMAND = 127
-
-_carriers: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -96,6 +88,17 @@ def is_local(host: str) -> bool:
     return _connection(host) == LOCAL
 
 
+def is_shared(host: str) -> bool:
+    """Whether looks at `host` share one connection, which is opened before the first of them."""
+    return _connection(host) == SSH
+
+
+def connect(host: str, deadline: float) -> None:
+    """Open the connection that looks at `host` share, if it is not open. Raises as `run` does."""
+    _check(host)
+    _shared(host).open(time.monotonic() + deadline)
+
+
 def exchange(family: int, address: str | tuple[str, int], text: str, deadline: float) -> str:
     """Send `text` to a socket of this machine's network and return all that comes back until it closes.
 
@@ -130,12 +133,14 @@ def typed(host: str, command: str) -> str:
     user = login.partition(":")[0]
     spec = f"{user}{at}{name}"
     as_user = f"-u {user} " if user else ""
+    config = f"-F {shlex.quote(options['ssh_config'])} " if "ssh_config" in options else ""
+    identity = f"-i {shlex.quote(options['ssh_identity_file'])} " if "ssh_identity_file" in options else ""
     if options.get("sudo"):
         command = f"sudo sh -c {_quoted(command)}"
     quoted = _quoted(command)
     carried = {
         LOCAL: command,
-        "ssh": f"ssh {'ssh://' if ':' in name else ''}{spec} {quoted}",
+        SSH: f"ssh {config}{identity}{'ssh://' if ':' in name else ''}{spec} {quoted}",
         "docker": f"docker exec {as_user}{name} sh -c {quoted}",
         "podman": f"podman exec {as_user}{name} sh -c {quoted}",
         "kubectl": f"kubectl {namespace}exec {spec}{container} -- sh -c {quoted}",
@@ -192,27 +197,49 @@ def _marked(before: str, parts: list[str], nonce: str) -> str:
 
 
 def _no_answer(host: str, code: int, err: str, begun: bool) -> CannotObserve:
-    said = [line for line in err.splitlines() if line.strip()]
-    reason = said[-1].strip() if said else f"the transport ended with {code}"
     if code == 0:
         return Malformed(f"{host}: the answer is cut off or is not the command's")
-    return Unreachable(f"{host}: {'the connection broke off: ' if begun else ''}{reason}")
+    return Unreachable(f"{host}: {'the connection broke off: ' if begun else ''}{ssh.complaint(code, err)}")
 
 
 def _carry(host: str, command: str, ends: float) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of the process that carries `command` to `host`."""
+    _check(host)
+    if not is_shared(host):
+        return _over(host, command, ends)
+    with _shared(host).session(ends) as options:
+        return _over(host, command, ends, options)
+
+
+def _check(host: str) -> None:
+    """Raises Unsupported for a host that cannot be observed safely."""
     connection = _connection(host)
     if connection not in CONNECTIONS:
         raise Unsupported(f"{connection}:// cannot be held to a deadline: use {', '.join(CONNECTIONS)}")
     if ":" in parse_hostspec(host)[0].rpartition("@")[0]:
         raise Unsupported("a password in a host URI would show in process lists: use a key or ssh_config")
+
+
+def _shared(host: str) -> ssh.Connection:
+    spec, options = parse_hostspec(host)
+    config = options.get("ssh_config", "")
+    return ssh.connection(
+        (spec, config, options.get("ssh_identity_file", "")),
+        partial(_over, host),
+        host,
+    )
+
+
+def _over(host: str, command: str, ends: float, ssh_options: str = "") -> tuple[int, str, str]:
+    """What the process said that carried `command` to `host`."""
     carried: list[tuple[int, str, str]] = []
 
     def run_local(line: str, *args: str) -> object:
-        carried.append(_process(host, line % tuple(map(shlex.quote, args)) if args else line, ends))
+        line = line % tuple(map(shlex.quote, args)) if args else line
+        carried.append(run_line(host, line, ends))
         return backend.result(0, b"", b"", b"")
 
-    backend = get_backend(host, **(_ssh_options(ends) if connection == "ssh" else {}))
+    backend = get_backend(host, **({"ssh_extra_args": ssh_options} if ssh_options else {}))
     backend.run_local = run_local
     # otherwise testinfra runs Python on the host to find out
     backend._encoding = "utf-8"
@@ -222,78 +249,6 @@ def _carry(host: str, command: str, ends: float) -> tuple[int, str, str]:
 
 def _connection(host: str) -> str:
     return str(parse_hostspec(host)[1].get("connection", "paramiko"))
-
-
-def _ssh_options(ends: float) -> dict[str, str]:
-    """Options that keep ssh from asking, from waiting for ever, and from one handshake for each look.
-
-    testinfra's own ControlMaster has no ControlPath and so does nothing. The keep-alive ends a connection
-    that later looks would share with a host that is gone.
-    """
-    options = {
-        "BatchMode": "yes",
-        "ConnectTimeout": str(math.ceil(max(1.0, ends - time.monotonic()))),
-        "ControlMaster": "auto",
-        "ControlPath": f"{_control_directory()}/%C",
-        "ControlPersist": f"{_MUX_SECONDS}s",
-        "ServerAliveInterval": "5",
-        "ServerAliveCountMax": "2",
-    }
-    return {"ssh_extra_args": " ".join(f"-o {name}={value}" for name, value in options.items())}
-
-
-def _control_directory() -> Path:
-    """This user's directory for shared ssh connections. Raises Unreachable where somebody else made it."""
-    # a socket's path may not be long, and a TMPDIR can be
-    directory = Path("/tmp") / f"sg-ssh-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise Unreachable(f"{directory} is not this user's alone: remove it, it holds shared ssh connections")
-    return directory
-
-
-# ---------------------------------------------------------------------------------------- processes
-
-
-def _process(host: str, line: str, ends: float) -> tuple[int, str, str]:
-    """Run a shell line in a session of its own, so that all it starts can be killed at the deadline."""
-    process = subprocess.Popen(
-        line.encode(),
-        shell=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    _carriers.add(process)
-    try:
-        out, err = process.communicate(timeout=max(0.0, ends - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise Timeout(f"{host}: no complete answer before the deadline") from None
-    finally:
-        _kill(process)
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
-
-
-@atexit.register
-def _kill_all() -> None:
-    for process in list(_carriers):
-        _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and all its descendants that kept its group; does nothing where it has ended."""
-    if process.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
-    # one that waits for a dead disk cannot be killed, and is not waited for
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(0.2)
 
 
 # ------------------------------------------------------------------------------------- Unix sockets

@@ -16,12 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scaling_guide.probes import transport
+from scaling_guide.probes import process, transport
 from scaling_guide.probes.observation import CannotObserve, Malformed, Timeout, Unreachable, Unsupported
 from scaling_guide.probes.transport import Output, Talk, ask, run, typed
 
 LOCAL, SSH, DOCKER = "local://", "ssh://checker@lb.internal", "docker://lb-1"
-OBEY = 'for last; do :; done; exec sh -c "$last"'
+LAST = "for last; do :; done"
+OBEY = f'{LAST}; exec sh -c "$last"'
+CONNECT = f'{LAST}; [ "$last" != true ] || exit 0'
 
 Program = Callable[[str, str], None]
 
@@ -57,7 +59,7 @@ def test_programs_of_the_system_are_found_without_being_on_the_users_path(
 
 
 def test_several_questions_take_one_round_trip_and_do_not_disturb_each_other(program: Program) -> None:
-    program("ssh", f'echo look >>"$0.log"\n{OBEY}')
+    program("ssh", f'{LAST}; echo "$last" >>"$0.log"\n{OBEY}')
     questions = {"one": "cd /; exit 1", "two": "pwd; say", "three": "printf '%s' \"$known\""}
     answers = ask(SSH, questions, 5, before="known=before; say() { echo said; }")
     assert [(answer.exit_code, answer.stdout) for answer in answers.values()] == [
@@ -65,7 +67,7 @@ def test_several_questions_take_one_round_trip_and_do_not_disturb_each_other(pro
         (0, f"{Path.cwd()}\nsaid\n"),
         (0, "before"),
     ]
-    assert _log(program).count("look") == 1
+    assert _log(program).count("known=before") == 1
 
 
 def test_what_a_login_shell_prints_is_no_part_of_the_answer(program: Program) -> None:
@@ -77,9 +79,13 @@ def test_ssh_neither_asks_nor_waits_for_ever_and_shares_its_connection(program: 
     program("ssh", f'echo "$@" >>"$0.log"\n{OBEY}')
     run(SSH, "true", 2.5)
     said = _log(program)
-    directory = Path(said.split("ControlPath=")[1].split("/%C")[0])
-    for option in ("BatchMode=yes", "ControlMaster=auto", "User=checker"):
-        assert option in said
+    directory = Path(said.split("ControlPath=")[1].split()[0]).parent
+    opening, looking = said.splitlines()[:2]
+    assert "ControlMaster=auto" in opening
+    assert "ControlMaster=no" in looking
+    for option in ("BatchMode=yes", "User=checker"):
+        assert option in opening
+        assert option in looking
     assert re.search("ConnectTimeout=[1-3] ", said)
     assert directory.stat().st_mode & 0o777 == 0o700
 
@@ -99,7 +105,7 @@ def _log(program: Program) -> str:
          Unreachable, "Connection refused"),
         (SSH, "ssh", "echo 'checker@lb.internal: Permission denied (publickey).' >&2; exit 255",
          Unreachable, "Permission denied"),
-        (SSH, "ssh", f"( {OBEY} ) | head -c 60; exit 255", Unreachable, "broke off"),
+        (SSH, "ssh", f"{CONNECT}\n( {OBEY} ) | head -c 60; exit 255", Unreachable, "broke off"),
         (SSH, "ssh", "exit 255", Unreachable, "255"),
         (SSH, "ssh", "exit 0", Malformed, "cut off"),
         (SSH, "ssh", "echo fine; exit 0", Malformed, "cut off"),
@@ -296,6 +302,8 @@ def test_a_host_without_socat_does_not_support_sockets(program: Program) -> None
         (LOCAL, "grep 'a b' c"),
         ("ssh://checker@lb", "ssh checker@lb \"grep 'a b' c\""),
         ("ssh://checker:secret@lb", "ssh checker@lb \"grep 'a b' c\""),
+        ("ssh://lb?ssh_config=/etc/my hosts", "ssh -F '/etc/my hosts' lb \"grep 'a b' c\""),
+        ("ssh://lb?ssh_identity_file=/k", "ssh -i /k lb \"grep 'a b' c\""),
         ("ssh://lb:2222?sudo=true", "ssh ssh://lb:2222 'sudo sh -c \"grep '\"'\"'a b'\"'\"' c\"'"),
         ("docker://root@lb-1", "docker exec -u root lb-1 sh -c \"grep 'a b' c\""),
         (
@@ -336,3 +344,27 @@ def test_an_answer_without_an_end_is_malformed(monkeypatch: pytest.MonkeyPatch, 
     path = _serve(directory / "s", _drip)
     with pytest.raises(Malformed, match="does not end"):
         ask(LOCAL, {"talk": Talk(path, "show info\n")}, 5)
+
+
+@pytest.mark.parametrize(
+    ("host", "script"),
+    [
+        (LOCAL, "cat /dev/zero"),
+        (DOCKER, "cat /dev/zero"),
+        (LOCAL, "yes | head -c 30000000 | gzip | gzip -dc"),
+    ],
+)
+def test_a_script_that_prints_without_an_end_is_malformed_and_does_not_fill_the_memory(
+    program: Program, host: str, script: str
+) -> None:
+    program("docker", OBEY)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(Malformed, match="does not end"):
+        run(host, script, 30)
+    assert psutil.Process().memory_info().rss - before < 3 * process.LONGEST_ANSWER
+
+
+def test_complaints_without_an_end_do_not_fill_the_memory() -> None:
+    answer = run(LOCAL, "head -c 30000000 /dev/zero >&2; echo fine", 30)
+    assert answer.stdout == "fine\n"
+    assert len(answer.stderr) <= 2 * process.LONGEST_COMPLAINT

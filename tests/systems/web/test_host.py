@@ -134,14 +134,14 @@ def test_only_the_first_certificate_of_the_file_is_compared(place: Place) -> Non
 
 def everything_carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     carried: list[str] = []
-    original = transport._process
+    original = transport.run_line
 
     def recording(*arguments: Any) -> tuple[int, str, str]:
         answer = original(*arguments)
         carried.extend(answer[1:])
         return answer
 
-    monkeypatch.setattr(transport, "_process", recording)
+    monkeypatch.setattr(transport, "run_line", recording)
     return carried
 
 
