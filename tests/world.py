@@ -11,7 +11,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.target import Target
 from scaling_guide.probes import observe
 from scaling_guide.probes.observation import CannotObserve, Found
-from scaling_guide.probes.probe import Probe
+from scaling_guide.probes.probe import Over, Probe
 from tests.verify.observations import documented, guide
 
 Seen = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -61,7 +61,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
 
     def probe(name: str, system: str | None = None) -> Probe:
-        return replace(real(name, system), look=made.probe(name))
+        return replace(real(name, system), look=made.probe(name), over=Over.NOTHING)
 
     real = observe.probe
     monkeypatch.setattr(observe, "probe", probe)

@@ -1,32 +1,92 @@
 """`guide`: verify, explain, run the reference environment, build the site."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from scaling_guide.cli import bench, lab, readers, verify, why
-from scaling_guide.cli.console import errors
+from scaling_guide.cli.deferred import Entry, group
 from scaling_guide.lab.layout import LabError
 from scaling_guide.model.lab_layout import NoSuchLab
 from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.today import NoSuchDay
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _NOT_UNDERSTOOD = 2  # Typer's exit code for a call with an unknown or missing option
+
+_PLACE = "scaling_guide.cli"
+_AGAINST, _READ, _WORK = "Hold it against an environment", "Read", "Work on it"
+_COMMANDS = (
+    Entry(
+        "verify",
+        f"{_PLACE}.verify:verify",
+        "Hold the documented facts against an environment.",
+        _AGAINST,
+    ),
+    Entry(
+        "explain",
+        f"{_PLACE}.explain:explain",
+        "Say where an expected value comes from, file by file, and how to look by hand.",
+        _AGAINST,
+    ),
+    Entry(
+        "runbook",
+        f"{_PLACE}.runbook:runbook",
+        "Find the runbook that an alert leads to, and print what to look at first, or all of it.",
+        _READ,
+    ),
+    Entry(
+        "why",
+        f"{_PLACE}.why:why",
+        "Name the known messages in a text or a log: how often, what they mean, where to read on.",
+        _READ,
+    ),
+    Entry(
+        "size",
+        f"{_PLACE}.size:size",
+        "Say which tier a peak belongs to, and how many replicas and load balancers carry it.",
+        _READ,
+    ),
+    Entry(
+        "build",
+        f"{_PLACE}.build:build",
+        "Build the site, with the results of the last verification on its pages.",
+        _READ,
+    ),
+    Entry(
+        "incident-pack",
+        f"{_PLACE}.incident_pack:incident_pack",
+        "Write all runbooks for an environment as plain files, for when the site is down too.",
+        _READ,
+    ),
+    Entry(
+        "validate",
+        f"{_PLACE}.validate:validate",
+        "Check everything under data/ and report all problems at once.",
+        _WORK,
+    ),
+    Entry(
+        "bench",
+        f"{_PLACE}.bench:bench",
+        "Time the guide beside what a user would do instead. Starts the lab where it is down.",
+        _WORK,
+    ),
+    Entry(
+        "lab",
+        f"{_PLACE}.lab:app",
+        "The reference environment: real servers on loopback, from the files that the pages show.",
+        _WORK,
+    ),
+)
 
 app = typer.Typer(
     name="guide",
+    cls=group(_COMMANDS),
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_PANELS = {
-    "Hold it against an environment": (verify.verify, verify.explain),
-    "Read": (readers.runbook, why.why, readers.size, readers.build, readers.incident_pack),
-    "Work on it": (verify.validate, bench.bench),
-}
-for panel, commands in _PANELS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.add_typer(lab.app, name="lab", rich_help_panel="Work on it")
 
 
 @app.callback(invoke_without_command=True)
@@ -51,7 +111,7 @@ def main() -> None:
     except LabError as error:
         _say(error)
         for line in error.log:
-            errors.print(f"  {error.server or 'lab'} | {line}", markup=False, highlight=False)
+            _errors().print(f"  {error.server or 'lab'} | {line}", markup=False, highlight=False)
         sys.exit(1)
     except OSError as error:
         _say(error)
@@ -60,4 +120,11 @@ def main() -> None:
 
 def _say(error: Exception) -> None:
     # never as markup: the reason may be a server's own words, such as `[emerg] ...`
-    errors.print(f"error: {error}", markup=False, highlight=False)
+    _errors().print(f"error: {error}", markup=False, highlight=False)
+
+
+def _errors() -> "Console":
+    # `--help` and the start of each command go without it
+    from scaling_guide.cli.console import errors
+
+    return errors

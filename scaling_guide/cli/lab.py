@@ -1,6 +1,5 @@
 """`guide lab`: the reference environment."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,15 +8,37 @@ from rich.text import Text
 
 from scaling_guide.cli import project
 from scaling_guide.cli.console import out, say
-from scaling_guide.cli.measure import measure
-from scaling_guide.cli.mutate import mutate
-from scaling_guide.cli.rehearse import rehearse
-from scaling_guide.lab import ca, lifecycle
-from scaling_guide.lab.layout import lab
+from scaling_guide.cli.deferred import Entry, group
+from scaling_guide.lab import lifecycle
 from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.record import TierName
 
+_DEFERRED = (
+    Entry(
+        "mutate",
+        "scaling_guide.cli.mutate:mutate",
+        "Break every documented fact in the running lab, and show that exactly its check goes red.",
+    ),
+    Entry(
+        "rehearse",
+        "scaling_guide.cli.rehearse:rehearse",
+        "Run runbooks by their own commands under load, as documented and the opposite, "
+        "and count what was lost.",
+    ),
+    Entry(
+        "measure",
+        "scaling_guide.cli.measure:measure",
+        "Measure what the pages claim about speed, and hold the figures against the claim.",
+    ),
+    Entry(
+        "issue-certificate",
+        "scaling_guide.cli.issue_certificate:issue_certificate",
+        "Issue a certificate by the lab's own authority, as an ACME client does elsewhere.",
+    ),
+)
+
 app = typer.Typer(
+    cls=group(_DEFERRED),
     help="The reference environment: real servers on loopback, from the files that the pages show.",
     no_args_is_help=True,
 )
@@ -85,27 +106,6 @@ def start(server: Server, number: project.LabNumber = None) -> None:
 def reload(server: Server, number: project.LabNumber = None) -> None:
     """Reload a server's configuration, confirmed by the server's own word."""
     _order("reload", server, number)
-
-
-app.command()(mutate)
-
-
-app.command()(rehearse)
-app.command()(measure)
-
-
-@app.command("issue-certificate")
-def issue_certificate(
-    site: Annotated[str, typer.Argument(help="the name that the certificate is good for")],
-    chain: Annotated[Path, typer.Option(help="file for the certificate and its intermediate")],
-    key: Annotated[Path, typer.Option(help="file for the private key, mode 600")],
-    number: project.LabNumber = None,
-) -> None:
-    """Issue a certificate by the lab's own authority, as an ACME client does elsewhere."""
-    issued = ca.issue(ca.authority(lab(number).directory("ca")), site)
-    chain.write_bytes(issued.chain)
-    ca.write_secret(key, issued.key)
-    out.print(f"{chain} and {key}", highlight=False)
 
 
 def _order(operation: str, server: str, number: int | None) -> None:

@@ -1,5 +1,6 @@
 """The checkout that a command works on, and the guide in it."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,8 @@ import typer
 from scaling_guide.cli.console import errors
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kept import load
 from scaling_guide.model.lab_layout import NUMBERS, layout
-from scaling_guide.model.load import load
 from scaling_guide.model.names import instead
 from scaling_guide.model.outcome import ExitCode
 from scaling_guide.model.problems import Invalid, Problem, warning
@@ -19,6 +20,8 @@ LabNumber = Annotated[
     int | None,
     typer.Option("--lab", min=NUMBERS[0], max=NUMBERS[-1], help="the lab's number; SG_LAB or 42"),
 ]
+
+EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
 
 
 def root() -> Path:
@@ -70,3 +73,14 @@ def usage(message: str) -> typer.Exit:
     """Say what was wrong with the call; raise what comes back."""
     errors.print(f"error: {message}", markup=False, highlight=False)
     return typer.Exit(ExitCode.USAGE)
+
+
+def reports(root: Path) -> Path:
+    """Where runs leave their reports and the pages look for them."""
+    return root / os.environ.get("SG_BUILD", "build")
+
+
+def broken(error: ValueError) -> typer.Exit:
+    """Say that a report could not be read; raise what comes back."""
+    errors.print(f"error: {error}", markup=False, highlight=False)
+    return typer.Exit(1)

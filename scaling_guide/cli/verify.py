@@ -1,6 +1,5 @@
-"""`guide validate`, `guide verify`, `guide explain`."""
+"""`guide verify`: an environment against the guide."""
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,45 +14,17 @@ from scaling_guide.cli.console import errors, out, outcome_style
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.fleet import ENVIRONMENT
 from scaling_guide.lab.layout import lab
-from scaling_guide.model.load import examine
-from scaling_guide.model.names import instead
 from scaling_guide.model.outcome import ExitCode, Outcome
-from scaling_guide.model.record import TIERS
 from scaling_guide.model.results import CheckResult, Run
-from scaling_guide.model.rules.facts import rendered_facts
-from scaling_guide.probes.by_hand import by_hand
-from scaling_guide.render.commands import complaints
 from scaling_guide.verify import plugin
 from scaling_guide.verify.plugin import GuideSession
 from scaling_guide.verify.reports import explanation, verdict
 
 Names = list[str] | None
-EnvironmentName = Annotated[str, typer.Option("--env", help="a name below data/environments")]
-
-
-def validate() -> None:
-    """Check everything under data/ and report all problems at once.
-
-    Each line is `path:line:col CODE what is wrong; how to mend it`. Exit code 1 when there are any.
-    """
-    root = project.root()
-    guide, problems = examine(root / "data", lab().variables)
-    if guide is not None and not any(problem.refuses for problem in problems):
-        problems = (*problems, *complaints.problems(guide))
-    for problem in problems:
-        out.print(str(problem), markup=False, highlight=False)
-    if problems or guide is None:
-        errors.print(f"{len(problems)} problems", style="bold red")
-        raise typer.Exit(ExitCode.DRIFT)
-    counts = (
-        f"{len(guide.facts)} facts, {len(guide.topics)} topics, {len(guide.runbooks)} runbooks, "
-        f"{len(guide.budgets)} budgets, {len(guide.environments)} environments"
-    )
-    out.print(f"data is consistent: {counts}", style="green", highlight=False)
 
 
 def verify(
-    env: EnvironmentName,
+    env: project.EnvironmentName,
     check: Annotated[Names, typer.Option(help="the id of a fact; may be repeated, as those below")] = None,
     topic: Annotated[Names, typer.Option(help="SECTION/TOPIC: what its page says")] = None,
     runbook: Annotated[Names, typer.Option(help="the id of a runbook: what its phases rely on")] = None,
@@ -183,43 +154,3 @@ def _go_or_no_go(run: Run) -> None:
     out.print(f"NO-GO: {named or 'nothing was verified'}", style="bold red", highlight=False)
     if any(result.outcome is Outcome.WAIVED for result in unmet):
         out.print("a waiver accepts a drift for a while; this runbook relies on what was waived", style="red")
-
-
-def explain(
-    check: Annotated[str, typer.Argument(help="the id of a fact, as pages and reports print it")],
-    env: EnvironmentName = "lab",
-    number: project.LabNumber = None,
-) -> None:
-    """Say where an expected value comes from, file by file, and how to look by hand."""
-    guide = project.guide(number)
-    environment = project.environment(guide, env)
-    name = check.partition("@")[0]
-    if name not in guide.facts:
-        raise project.usage(f"there is no check {name}; {instead(name, guide.facts)}")
-    fact = guide.facts[name]
-    claim = fact.claim(environment)
-    rows = {
-        "what": fact.label,
-        "why": fact.why,
-        "setting": f"{claim.setting} (probe {fact.probe})",
-        f"expected in {env}": f"{claim.expectation.words()}, tier {environment.tier}",
-        "documented at": str(fact.place("expect")),
-        "page": fact.page,
-        "source": f"{fact.source.kind}: {fact.source.says}",
-    }
-    for tier in TIERS:
-        rows[f"  {tier}"] = (
-            f"{fact.expectation(tier).words()}; config files take {json.dumps(fact.used(tier))}"
-        )
-    if fact.source.ref:
-        source = guide.sources[fact.source.ref]
-        rows["read in"] = f"{source.title}, {source.url or source.script}, {source.product}, {source.seen}"
-    rendered = rendered_facts(guide.directory).get(fact.id)
-    rows["rendered by"] = str(rendered) if rendered else "no template: it is behaviour or run-time state"
-    if fact.mutations:
-        rows["proven by"] = ", ".join(fact.mutations)
-    for target in fact.targets(environment):
-        rows[f"by hand, {target.id}"] = by_hand(fact.probe, environment, target, claim.setting)
-    width = max(map(len, rows))
-    for label, value in rows.items():
-        out.print(Text(f"{label:<{width}}  ", style="bold") + Text(value))

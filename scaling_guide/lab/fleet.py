@@ -7,7 +7,7 @@ from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.server import Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
-from scaling_guide.model.load import load
+from scaling_guide.model.kept import load
 from scaling_guide.model.record import TierName
 from scaling_guide.model.target import Target
 from scaling_guide.render import configs

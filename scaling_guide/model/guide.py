@@ -33,7 +33,7 @@ class Guide(BaseModel):
     used, with the variables that have no value.
     """
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     directory: Path
     sections: tuple[Section, ...]

@@ -272,13 +272,11 @@ def _locate(value: Any, document: Document, keys: KeyPath) -> None:
     if isinstance(value, Record):
         names = {field.alias or name: name for name, field in type(value).model_fields.items()}
         value._at = document.place(keys)
-        value._places = MappingProxyType(
-            {
-                name: document.places[(*keys, key)]
-                for key, name in names.items()
-                if (*keys, key) in document.places
-            }
-        )
+        value._places = {
+            name: document.places[(*keys, key)]
+            for key, name in names.items()
+            if (*keys, key) in document.places
+        }
         for key, name in names.items():
             _locate(getattr(value, name), document, (*keys, key))
     elif isinstance(value, Mapping):

@@ -28,7 +28,7 @@ TIERS: tuple[TierName, ...] = ("small", "medium", "large")
 class Record(BaseModel):
     """A frozen record that refuses keys it does not know and knows where it was written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, defer_build=True)
 
     # a factory, since pydantic copies a default for every record
     _at: Location = PrivateAttr(default_factory=lambda: NOWHERE)

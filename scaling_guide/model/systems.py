@@ -58,7 +58,7 @@ def systems() -> Mapping[str, System]:
     Raises LookupError when none is installed, or when two packages claim one name.
     """
     found: dict[str, System] = {}
-    for name, package in _packages().items():
+    for name, package in packages().items():
         found[name] = import_module(f"{package}.about").SYSTEM
         if found[name].name != name:
             raise LookupError(f"the entry point `{name}` leads to the system `{found[name].name}`")
@@ -66,7 +66,8 @@ def systems() -> Mapping[str, System]:
 
 
 @cache
-def _packages() -> Mapping[str, str]:
+def packages() -> Mapping[str, str]:
+    """Every installed system by its name, to the package that it is in. Raises as `systems` does."""
     points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     packages: dict[str, str] = {}
     for point in points:
@@ -85,9 +86,9 @@ def part(system: str, module: str) -> ModuleType | None:
 
     Raises LookupError for an unknown system.
     """
-    if system not in _packages():
-        raise LookupError(f"there is no system `{system}`; there are: {', '.join(_packages())}")
-    name = f"{_packages()[system]}.{module}"
+    if system not in packages():
+        raise LookupError(f"there is no system `{system}`; there are: {', '.join(packages())}")
+    name = f"{packages()[system]}.{module}"
     return import_module(name) if find_spec(name) else None
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
+from scaling_guide.model.kept import load
 from scaling_guide.model.lab_layout import NoSuchLab, layout
-from scaling_guide.model.load import load
 from scaling_guide.model.outcome import ExitCode, Outcome
 from scaling_guide.model.problems import Invalid
 from scaling_guide.model.results import CheckResult, Run

@@ -13,6 +13,7 @@ import pytest
 import typer.main
 
 from scaling_guide.cli import app
+from scaling_guide.cli.deferred import Deferred
 from tests.cli.conftest import REPO, Guide
 
 COMMANDS = [
@@ -40,7 +41,8 @@ COMMANDS = [
 
 
 def commands(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.load() if isinstance(listed, Deferred) else listed
         yield " ".join((*before, name)), command
         if hasattr(command, "commands"):
             yield from commands(command, (*before, name))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scaling_guide.cli import readers
+from scaling_guide.cli import build
 from scaling_guide.render.incident_pack import runbook_text
 from tests.cli.conftest import REPO, Guide
 from tests.macros.small_guide import write_proof, write_run
@@ -64,7 +64,7 @@ def test_an_unknown_alert_or_runbook_is_answered_with_what_is_like_it(
 @pytest.fixture
 def mkdocs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
     """In place of MkDocs: says and ends with what a test wants, and leaves in a file how it was called."""
-    monkeypatch.setattr(readers, "write_downloads", lambda guide, directory, address: None)
+    monkeypatch.setattr(build, "write_downloads", lambda guide, directory, address: None)
     monkeypatch.setenv("SG_BUILD", str(tmp_path / "build"))
     stub, called = tmp_path / "python", tmp_path / "called"
 
