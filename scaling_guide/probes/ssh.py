@@ -11,6 +11,7 @@ import random
 import re
 import socket
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -92,8 +93,17 @@ class Connection:
             with self._lock:
                 self._opening = None
 
+    def close(self) -> None:
+        """Close the connection if it is open, whoever opened it."""
+        for path in self._sockets():
+            command = ["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"]
+            subprocess.run(command, capture_output=True, check=False, timeout=_PERSIST_SECONDS)
+
+    def _sockets(self) -> Iterator[Path]:
+        return control_directory().glob(f"{self._digest}-*")
+
     def _is_open(self) -> bool:
-        return any(map(_accepts, control_directory().glob(f"{self._digest}-*")))
+        return any(map(_accepts, self._sockets()))
 
     def _open(self, ends: float) -> None:
         for attempt in range(1, _ATTEMPTS + 1):

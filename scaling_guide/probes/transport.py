@@ -99,6 +99,11 @@ def connect(host: str, deadline: float) -> None:
     _shared(host).open(time.monotonic() + deadline)
 
 
+def disconnect(host: str) -> None:
+    """Close the connection that looks at `host` share, if it is open."""
+    _shared(host).close()
+
+
 def exchange(family: int, address: str | tuple[str, int], text: str, deadline: float) -> str:
     """Send `text` to a socket of this machine's network and return all that comes back until it closes.
 
