@@ -12,6 +12,10 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 
+BLOCK = 65536
+LONGEST_ANSWER = 2**23
+GRACE_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Job:
@@ -47,14 +51,14 @@ def timed(job: Job) -> list[tuple[float, int]]:
                 begun = time.perf_counter()
                 connection.request("GET", job.path, headers=headers)
                 answer = connection.getresponse()
-                answer.read()
+                _read(answer, job.until)
                 results.append((time.perf_counter() - begun, answer.status))
         except (OSError, http.client.HTTPException) as error:
             failures.append(error)
         finally:
             connection.close()
 
-    patience = max(0.1, job.until - time.monotonic() + 1)
+    patience = max(0.1, job.until - time.monotonic() + GRACE_SECONDS)
     threads = [
         threading.Thread(
             target=one_after_the_other,
@@ -69,6 +73,17 @@ def timed(job: Job) -> list[tuple[float, int]]:
     if failures:
         raise failures[0]
     return results
+
+
+def _read(answer: http.client.HTTPResponse, until: float) -> None:
+    """Read an answer to its end and keep none of it. Raises HTTPException where it has no end."""
+    length = 0
+    while part := answer.read(BLOCK):
+        length += len(part)
+        if length > LONGEST_ANSWER or time.monotonic() > until + GRACE_SECONDS:
+            raise http.client.HTTPException(f"the answer does not end after {length:,} bytes")
+    if answer.length:
+        raise http.client.IncompleteRead(b"", answer.length)
 
 
 def written(job: Job) -> bytes:

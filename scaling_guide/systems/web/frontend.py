@@ -112,10 +112,17 @@ def _unpacked(answer: Answer) -> bytes:
         raise Malformed(f"the page is {answer.headers.get('content-type', 'nothing')} and not HTML")
     if answer.headers.get("content-encoding", "identity") == "identity":
         return answer.body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
-        return zlib.decompress(answer.body, wbits=zlib.MAX_WBITS | 32)
+        # a few kilobytes can become gigabytes
+        page = unpacker.decompress(answer.body, LONGEST_FILE)
     except zlib.error as error:
         raise Malformed(f"the page cannot be unpacked: {error}") from None
+    if unpacker.unconsumed_tail:
+        raise Malformed(f"the page has more than {LONGEST_FILE:,} bytes when it is unpacked")
+    if not unpacker.eof:
+        raise Malformed("the page cannot be unpacked: it is cut off")
+    return page
 
 
 async def _speaks_http2(site: str, target: LoadBalancer, context: ssl.SSLContext) -> bool:

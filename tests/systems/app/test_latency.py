@@ -10,7 +10,7 @@ import pytest
 
 from scaling_guide.model.target import AppTarget
 from scaling_guide.probes.observation import Malformed, Timeout, Undetermined, Unreachable, Unsupported
-from scaling_guide.systems.app import latency
+from scaling_guide.systems.app import latency, stopwatch
 from tests.systems import servers
 from tests.systems.servers import HOST
 
@@ -110,3 +110,28 @@ def test_a_silent_server_is_a_timeout_and_proves_nothing() -> None:
 def test_nobody_there_is_unreachable() -> None:
     with pytest.raises(Unreachable, match="refused"):
         look(servers.app_target(servers.free_port()))
+
+
+def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
+    endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (stopwatch.LONGEST_ANSWER + stopwatch.BLOCK)
+    with answering(endless) as target, pytest.raises(Malformed, match="does not end"):
+        look(target)
+
+
+def test_an_answer_that_is_cut_off_is_malformed() -> None:
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{}"
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = listener.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(cut)
+
+        Thread(target=serve, daemon=True).start()
+        with pytest.raises(Malformed, match="broke off"):
+            look(servers.app_target(listener.getsockname()[1]))

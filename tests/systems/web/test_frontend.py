@@ -1,16 +1,20 @@
 """What the frontend probe sees of a page, and that it does not see what is not there."""
 
+import gzip
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scaling_guide.lab import ca, files
 from scaling_guide.probes.observation import Malformed, Unsupported
 from scaling_guide.systems.nginx.target import NginxTarget
 from scaling_guide.systems.web import frontend
+from scaling_guide.systems.web.client import Answer
 from scaling_guide.systems.web.frontend import Page
 from tests.systems import servers
 from tests.systems.servers import HOST, SITE
@@ -107,3 +111,26 @@ def test_a_page_that_is_not_there_or_no_page_is_no_light_page(tmp_path: Path) ->
     locations = "location / { default_type application/json; return 200 '{}'; }"
     with serving(tmp_path, locations) as target, pytest.raises(Malformed, match="not HTML"):
         look(target)
+
+
+def packed(body: bytes) -> Answer:
+    headers = httpx.Headers({"content-type": "text/html", "content-encoding": "gzip"})
+    return Answer(200, headers, body, "")
+
+
+def test_a_small_page_that_unpacks_to_gigabytes_is_refused_before_it_fills_the_memory() -> None:
+    answer = packed(gzip.compress(bytes(2**28), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="when it is unpacked"):
+            frontend._unpacked(answer)
+        assert tracemalloc.get_traced_memory()[1] < 4 * frontend.LONGEST_FILE
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_packed_page_that_is_cut_off_is_malformed() -> None:
+    whole = gzip.compress(b"<p>a page</p>" * 100)
+    assert frontend._unpacked(packed(whole)) == b"<p>a page</p>" * 100
+    with pytest.raises(Malformed, match="cut off"):
+        frontend._unpacked(packed(whole[:-9]))
