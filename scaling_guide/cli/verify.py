@@ -11,9 +11,7 @@ from rich.text import Text
 
 from scaling_guide.cli import project
 from scaling_guide.cli.console import errors, out, outcome_style
-from scaling_guide.lab import lifecycle
-from scaling_guide.lab.fleet import ENVIRONMENT
-from scaling_guide.lab.layout import lab
+from scaling_guide.model.lab_layout import ENVIRONMENT, layout
 from scaling_guide.model.outcome import ExitCode, Outcome
 from scaling_guide.model.results import CheckResult, Run
 from scaling_guide.verify import plugin
@@ -47,8 +45,8 @@ def verify(
     11 nothing verified. `pytest checks --env NAME` is the same thing.
     """
     root = project.root()
-    if env == ENVIRONMENT and not replay and lifecycle.status(number).phase == "down":
-        errors.print(f"lab {lab(number).number} is down: start it with `guide lab up`", style="bold red")
+    if env == ENVIRONMENT and not replay:
+        _warn_if_down(number)
     selectors = {
         "check": check,
         "topic": topic,
@@ -78,6 +76,14 @@ def verify(
         [str(root / "checks"), f"--env={env}", f"--retries={retries}", *arguments], plugins=[_Console(before)]
     )
     raise typer.Exit(int(code))
+
+
+def _warn_if_down(number: int | None) -> None:
+    # all that starts and stops a lab: a seventh of the start of a verification anywhere else
+    from scaling_guide.lab import lifecycle
+
+    if lifecycle.status(number).phase == "down":
+        errors.print(f"lab {layout(number).number} is down: start it with `guide lab up`", style="bold red")
 
 
 class _Console:

@@ -8,11 +8,10 @@ from scaling_guide.lab.server import Server
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.kept import load
+from scaling_guide.model.lab_layout import ENVIRONMENT
 from scaling_guide.model.record import TierName
 from scaling_guide.model.target import Target
 from scaling_guide.render import configs
-
-ENVIRONMENT = "lab"
 
 
 def servers(lab: Lab, tier: str) -> list[Server]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+ENVIRONMENT = "lab"
+"""The name of the environment that a lab is."""
 DEFAULT_NUMBER = 42
 NUMBERS = range(1, 255)
 REPO = Path(__file__).parents[2]

@@ -93,3 +93,11 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     listed = DEFERRED[name]
     said = str(listed.load().help).split("\n\n")[0]
     assert " ".join(str(listed.help).split()) == " ".join(said.split())
+
+
+def test_a_verification_starts_without_what_runs_a_lab() -> None:
+    script = "import json, sys, scaling_guide.cli.verify; print(json.dumps(list(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, check=True
+    )
+    assert "scaling_guide.lab.lifecycle" not in json.loads(ended.stdout)
