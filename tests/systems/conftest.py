@@ -17,10 +17,11 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import load
 from scaling_guide.model.target import Target
 
-# the fixtures of a lab of the tests, for servers that are started alone
-from tests.lab.conftest import beside, events, run, watchdog, where
+# a lab of the tests for servers that are started alone, and what runs the commands of a reader
+from tests.lab.conftest import where
+from tests.render.commands.conftest import here, run, shell, tools
 
-__all__ = ["beside", "events", "run", "watchdog", "where"]
+__all__ = ["here", "run", "shell", "tools", "where"]
 
 T = TypeVar("T", bound=Target)
 
