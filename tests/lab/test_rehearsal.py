@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from scaling_guide.lab import course, lifecycle, measured
+from scaling_guide.lab import course, lifecycle
 from scaling_guide.lab import fleet as whole
 from scaling_guide.lab.course import Course
 from scaling_guide.lab.layout import Lab, LabError
 from scaling_guide.lab.play import Play, Procedure
 from scaling_guide.lab.rehearsal import NotRehearsed, accepted, rehearse
 from scaling_guide.lab.server import Server
+from scaling_guide.model import rehearsals
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.load import load
@@ -103,7 +104,7 @@ def play(
 @pytest.fixture
 def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are about what a rehearsal does; how fast the machine is that they run on is no matter."""
-    monkeypatch.setattr(measured, "LATE_SHARE", 1.0)
+    monkeypatch.setattr(rehearsals, "LATE_SHARE", 1.0)
     monkeypatch.setattr(course, "STARVED_SHARE", 1.0)
 
 

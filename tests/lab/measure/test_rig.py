@@ -15,7 +15,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.load import examine
 from scaling_guide.systems.pgbouncer import server as pooler
 from scaling_guide.systems.postgres import identities
-from scaling_guide.systems.postgres.rig import password, pgbouncer, pooled, postgres
+from scaling_guide.systems.postgres.rig import password, pgbouncer, pooled, postgres, sql
 from tests import numbers
 
 REPO = Path(__file__).parents[3]
@@ -115,7 +115,7 @@ def test_servers_that_are_asked_for_are_those_that_took_part(rig: Rig) -> None:
 
 def test_a_statement_that_fails_is_told(live: Lab) -> None:
     with pytest.raises(NotMeasured, match=r'`drop table nothing`: table "nothing" does not exist'):
-        Rig(of_lab(live), live).sql("drop table nothing")
+        sql(Rig(of_lab(live), live), "drop table nothing")
 
 
 def test_a_pool_of_its_own_is_there_until_it_is_undone(live: Lab) -> None:

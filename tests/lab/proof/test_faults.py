@@ -88,10 +88,10 @@ def test_a_server_on_all_addresses_is_not_taken_for_a_stand_in() -> None:
 
     async def ports(target: MemcachedTarget) -> dict[str, int]:
         seen = {}
-        for name, broken, _ in faults._faults_of(target):
-            async with broken(target) as instead:
+        for each in faults.breakages(target):
+            async with each.broken(target) as instead:
                 assert isinstance(instead, MemcachedTarget)
-                seen[name] = instead.port
+                seen[each.name] = instead.port
         return seen
 
     with socket.create_server(("0.0.0.0", 0)) as everywhere:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
+from scaling_guide.lab.driver import Driver
 from scaling_guide.lab.proof.bench import DidNotLand
 from scaling_guide.lab.proof.mutants import Change, Mutant, changing
 from scaling_guide.model.outcome import Outcome
@@ -16,6 +17,8 @@ class Toy:
 
     def __init__(self, facts: str) -> None:
         self.facts = facts
+        self.driver = Driver()
+        self.failures = (DidNotLand,)
         self.target: Any = SimpleNamespace(id="toy", system="nginx", role=None, config="/toy/file")
         self.guide: Any = SimpleNamespace(unnoticed=())
         self.checks = [SimpleNamespace(fact=SimpleNamespace(id=fact)) for fact in facts]

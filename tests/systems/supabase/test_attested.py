@@ -21,7 +21,7 @@ from scaling_guide.verify.check import checks_of
 from scaling_guide.verify.run import verify
 from tests.systems import servers
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 TODAY = date.today()
 DAY = timedelta(days=1)
 

@@ -14,7 +14,7 @@ from scaling_guide.model.record import TIERS
 from scaling_guide.systems.supabase.capacity import Kind, NoPrice, Seen, Step, Usage, bill, next_step
 from scaling_guide.systems.supabase.plans import SupabasePlans
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[3]
 VARIABLES = {"net": "127.42.0", "root": "/tmp/lab", "repo": str(REPO), "user": "me"}
 
 

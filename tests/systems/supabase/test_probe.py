@@ -32,7 +32,7 @@ from scaling_guide.systems.supabase.standin.service import FAILURES, application
 from scaling_guide.systems.supabase.target import SupabaseTarget
 from tests.systems import servers
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[3]
 TOKEN = "sbp_0123456789abcdef"
 DEADLINE = 3.0
 SHORT = 0.7
