@@ -13,7 +13,7 @@ follows from the path of the page::
     {{ sg.value("nginx-keepalive", "medium") }}    4,096         (tier needed where tiers differ)
     {{ sg.expect("nginx-keepalive", "medium") }}   at least 4,096
     {{ sg.used("nginx-keepalive", "medium") }}     4,096, the value in config files, where bounds leave room
-    {{ sg.ref("nginx-keepalive") }}                the label, linked to where the fact is documented
+    {{ sg.ref("nginx-keepalive") }}                `keepalive`, linked to where the fact is documented
     {{ sg.lost("server-dies", "bare", "nginx") }}  how many requests the lab lost, or `unknown`
     {{ sg.median("pool-size-reads", "throughput", 4) }}  22,900 transactions/s, the median, or `unknown`
 
@@ -26,7 +26,7 @@ follows from the path of the page::
     ## From tier to tier
     {{ sg.changes() }}
     ## Configuration
-    {{ sg.configs() }}            the topic's files; or sg.configs("nginx") for one system
+    {{ sg.configs() }}            the topic's files, this topic's lines in light; or sg.configs("nginx")
     ## What must add up
     {{ sg.budgets() }}            arithmetic across systems that these settings take part in
     ## When to act
@@ -47,7 +47,8 @@ A runbook page, `docs/runbooks/drain-a-server.md`, is its title and one call; pr
     {{ sg.runbook() }}
 
 Other pages: `sg.sections()`, `sg.tiers()`, `sg.tier_pictures()`, `sg.runbooks()`, `sg.coverage()`,
-`sg.verification()`, `sg.proof()`. Each call of a block stands alone on a line without indentation.
+`sg.verification()`, `sg.measurements()`, `sg.proof()`. Each call of a block stands alone on a line without
+indentation.
 
 Front matter must not hold a key `sg`: it would hide the name.
 """
@@ -57,6 +58,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from macros import find
 from macros.context import Context, Known
 from macros.knowledge import known
 from macros.links import Links
@@ -77,10 +79,22 @@ def define_env(env: Any) -> None:
         return Context(all_known(), links)
 
     env.variables["sg"] = Namespace(site)
+    env.variables["_sg_known"] = all_known
+
+
+def on_post_build(env: Any) -> None:
+    """Write what the search box finds by name into the built site."""
+    links = Links(Path(env.conf["docs_dir"]), "index.md", env.conf["use_directory_urls"])
+    find.write(Context(env.variables["_sg_known"](), links), Path(env.conf["site_dir"]))
 
 
 def on_pre_page_macros(env: Any) -> None:
-    """Keep the line of an error right: the plugin counts without the front matter it has cut off."""
+    """Keep the line of an error right: the plugin counts without the front matter it has cut off.
+
+    And have the theme's search prefer runbooks: who is on call searches in a hurry.
+    """
+    if env.page.file.src_uri.startswith("runbooks/"):
+        env.page.meta.setdefault("search", {}).setdefault("boost", 2)
     path = env.page.file.abs_src_path
     source = Path(path).read_text("utf-8-sig") if path else ""
     start = source.find(env.markdown)

@@ -1,12 +1,16 @@
 """What a block is made from: the guide, what runs have seen of it, and the way to other pages."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
 
 from macros.links import Links
-from macros.reports import State, states
+from macros.reports import OUTCOMES, State, states
 from scaling_guide.lab.measure.result import Result
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
@@ -17,10 +21,15 @@ from scaling_guide.model.kill_matrix import KillMatrix
 from scaling_guide.model.record import TIERS, TierName
 from scaling_guide.model.rehearsals import Measured
 from scaling_guide.model.results import Run
+from scaling_guide.model.rules.facts import rendered_facts
 from scaling_guide.model.sources import Source
 from scaling_guide.model.systems import systems
 from scaling_guide.model.units import words
 from scaling_guide.render.site import ALERTS, SHOWN
+
+# probes whose settings end in the name of a parameter, and parameters that are known by their form
+_OF_FILES = ("_config", "_settings", "_console")
+_PARAMETER = re.compile(r"[a-z0-9]+([_.-][a-z0-9]+)+")
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,21 @@ class Known:
     plots: Path = Path("build/plots")
 
     @cached_property
+    def rendered(self) -> frozenset[str]:
+        """The facts that templates put into config files."""
+        return frozenset(rendered_facts(self.guide.directory))
+
+    @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:
         """What was last seen of each fact, by fact id."""
         return {fact.id: states(self.runs, fact) for fact in self.guide.facts.values()}
+
+
+class LastSeen(NamedTuple):
+    """What was last seen of a fact: the worst outcome, and all of them in words."""
+
+    worst: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,16 @@ class Context:
         """The value that config files take, in words."""
         return ", ".join(words(item, fact.unit) for item in as_list(fact.used(tier)))
 
+    def parameter(self, fact: Fact) -> str | None:
+        """The product's own name of a setting; None for what is read from a server and set nowhere."""
+        last = fact.setting.rpartition(" > ")[2]
+        if fact.name is not None:
+            return fact.name
+        in_files = fact.id in self.known.rendered and (
+            fact.probe.endswith(_OF_FILES) or _PARAMETER.fullmatch(last)
+        )
+        return last if in_files or ("_" in last and " " not in last) else None
+
     def uses_differ(self, fact: Fact) -> bool:
         """Whether config files take another value on another tier."""
         return len({self.used(fact, tier) for tier in TIERS}) > 1
@@ -88,6 +119,17 @@ class Context:
         """What was last seen of a fact; empty where nobody has looked."""
         return self.known.states[fact_id]
 
+    def last_seen(self, fact_id: str) -> LastSeen:
+        """What was last seen of a fact in all environments."""
+        states = self.states(fact_id)
+        found = [outcome for outcome in OUTCOMES if any(outcome in state.outcomes for state in states)]
+        words = [outcome.replace("_", " ") for outcome in found] or ["not verified yet"]
+        changed = any(state.changed for state in states)
+        worst = "flaky" if (changed or any(state.age for state in states)) and found and found[0] == "pass" else found[0] if found else "unknown"
+        ages = [state.age for state in states if state.age]
+        stale = ["changed since verified"] if changed else []
+        return LastSeen(worst, ", ".join([*words, *stale, *ages]))
+
     @property
     def alert_rules(self) -> str | None:
         """The address of the rules file for Prometheus; None where this build does not offer it."""
@@ -102,9 +144,19 @@ class Context:
         """Whether a topic has both its records and its page."""
         return topic_id in self.guide.topics and self.links.has(f"{topic_id}.md")
 
-    def full_label(self, fact: Fact) -> str:
-        """The label with the systems it speaks about, for places where facts of several stand together."""
-        return f"{names(fact.systems)}: {fact.label}"
+    def named(self, fact: Fact) -> Markup:
+        """The parameter's own name in code font with the label beside it; else the label alone."""
+        name = self.parameter(fact)
+        return Markup("<code>{}</code> {}").format(name, fact.label) if name else escape(fact.label)
+
+    def short(self, fact: Fact) -> Markup:
+        """The name alone, for prose."""
+        name = self.parameter(fact)
+        return Markup("<code>{}</code>").format(name) if name else escape(fact.label)
+
+    def full_label(self, fact: Fact) -> Markup:
+        """The name with the systems it speaks about, for places where facts of several stand together."""
+        return Markup("{}: {}").format(names(fact.systems), self.named(fact))
 
 
 def names(named: Iterable[str]) -> str:

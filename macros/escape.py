@@ -6,7 +6,7 @@ nothing reaches a page but through one of these.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pygments import highlight  # type: ignore[import-untyped]
+from pygments.filter import simplefilter  # type: ignore[import-untyped]
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+from pygments.token import Token  # type: ignore[import-untyped]
 
 from macros.svg import look
 
@@ -34,17 +36,20 @@ def cell(text: object) -> str:
     return "<br>".join(inline(line) for line in str(text).splitlines())
 
 
-def code(text: str, language: str = "text", title: str | None = None) -> str:
-    """`text` as a Markdown code block whose fence is longer than any run of backticks inside."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    heading = f' title="{html.escape(title)}"' if title else ""
-    return f"{fence}{language}{heading}\n{text.rstrip()}\n{fence}"
-
-
 def highlighted(text: str, language: str) -> Markup:
-    """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language."""
-    return Markup(highlight(text.rstrip(), get_lexer_by_name(language), _FORMATTER))
+    """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language.
+
+    Blanks and punctuation are left as they are: half of the elements of a page would be theirs.
+    """
+    lexer = get_lexer_by_name(language)
+    lexer.add_filter(_plain())
+    return Markup(highlight(text.rstrip(), lexer, _FORMATTER))
+
+
+@simplefilter  # type: ignore[untyped-decorator]
+def _plain(self: object, lexer: object, stream: Iterable[tuple[Any, str]], options: object) -> Any:
+    for kind, text in stream:
+        yield Token.Text if kind in Token.Text or kind in Token.Punctuation else kind, text
 
 
 def prose(text: str) -> Markup:
@@ -58,6 +63,17 @@ def when(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} {:%b %Y, %H:%M} UTC</time>').format(utc.isoformat(), utc.day, utc)
 
 
+def plain_when(moment: datetime) -> str:
+    """A point in time for a reader, in UTC, as words alone."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def plain_day(date: date) -> str:
+    """A day for a reader, as words alone."""
+    return f"{date.day} {date:%b %Y}"
+
+
 def day(date: date) -> Markup:
     """A day for a reader."""
     return Markup('<time datetime="{}">{} {:%b %Y}</time>').format(date.isoformat(), date.day, date)
@@ -68,18 +84,6 @@ def fill(template: str, **values: Any) -> str:
     return _TEMPLATES.get_template(f"{template}.html.j2").render(values).strip()
 
 
-def indented(block: str, by: int = 4) -> str:
-    """`block` as the content of a Markdown container such as a tab."""
-    return "\n".join(" " * by + line if line else line for line in block.splitlines())
-
-
-def tabs(contents: Mapping[str, str]) -> str:
-    """Content tabs: title to Markdown block."""
-    return "\n\n".join(
-        f'=== "{html.escape(title)}"\n\n{indented(block)}' for title, block in contents.items()
-    )
-
-
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -87,5 +91,12 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"prose": prose, "when": when, "day": day, "highlighted": highlighted}
+_TEMPLATES.filters |= {
+    "prose": prose,
+    "when": when,
+    "day": day,
+    "plain_when": plain_when,
+    "plain_day": plain_day,
+    "highlighted": highlighted,
+}
 _TEMPLATES.globals["look"] = look

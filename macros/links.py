@@ -29,6 +29,13 @@ class Links:
             address = posixpath.dirname(address) + "/" if "/" in address else "./"
         return address + fragment
 
+    def address(self, target: str, anchor: str = "") -> str:
+        """The address of a page below the site, as a link from its root: `load-balancing/algorithms/#x`."""
+        served = self._served(target)
+        if self.directories:
+            served = served.removesuffix("index.html")
+        return f"{served}#{anchor}" if anchor else served
+
     def has(self, target: str) -> bool:
         """Whether `target` is a file of the site."""
         return (self.docs / target).is_file()

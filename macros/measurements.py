@@ -10,9 +10,12 @@ from macros.plots import Bars, Chart, Lines, Point, figure, plot
 from scaling_guide.lab.measure.outdated import is_outdated
 from scaling_guide.lab.measure.result import Result, Spread
 from scaling_guide.model.measurements import Measurement, Metric
+from scaling_guide.model.pages import slug
 from scaling_guide.model.topics import Topic
 
 UNKNOWN = "unknown"
+# where the commands of all measurements are
+PAGE = "measurements.md"
 
 
 def blocks(site: Context, topic: Topic) -> list[str]:
@@ -51,9 +54,29 @@ def _measurement(site: Context, record: Measurement) -> str:
         rows=_rows(record, shown) if shown else (),
         contradictions=shown.contradictions(record) if shown else (),
         changed=result is not None and is_outdated(result, record),
-        commands=_commands(record, shown) if shown else "",
-        scripts=_scripts(shown) if shown else "",
+        ran=site.links.to(PAGE, record.id) if site.links.has(PAGE) else None,
     )
+
+
+def what_was_run(site: Context) -> str:
+    """The commands of every measurement, and the files that they take, each file once."""
+    files: dict[tuple[str, str], str] = {}
+    blocks: list[str] = []
+    for id, record in site.guide.measurements.items():
+        result = site.known.results.get(id)
+        if result is None or not result.is_of(record):
+            continue
+        own: dict[str, str] = {}
+        for name, text in sorted(result.scripts.items()):
+            same_name = sum(other == name for other, _ in files)
+            own[name] = files.setdefault((name, text), slug(f"file {name} {same_name or ''}"))
+        ran = {"record": record, "result": result, "commands": _commands(record, result), "files": own}
+        blocks += [f"## {inline(record.title)} {{: #{id} }}", fill("what_was_run", **ran)]
+    if files:
+        blocks.append("## Files")
+    for (name, text), id in files.items():
+        blocks += [f"### {inline(name)} {{: #{id} }}", fill("file", text=text.rstrip())]
+    return "\n\n".join(blocks) or "Nothing was measured yet."
 
 
 def _commands(record: Measurement, result: Result) -> str:
@@ -64,10 +87,6 @@ def _commands(record: Measurement, result: Result) -> str:
         "\n".join((f"# {record.varied.label}: {label}", *result.ran[variant]))
         for variant, label in record.varied.labels.items()
     )
-
-
-def _scripts(result: Result) -> str:
-    return "\n".join(f"# {name}\n{text.rstrip()}" for name, text in sorted(result.scripts.items()))
 
 
 def _rows(record: Measurement, result: Result) -> list[tuple[str, list[tuple[str, str, str]]]]:

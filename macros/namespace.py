@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from markupsafe import escape
+
 from macros import (
+    configs,
     coverage,
     home,
     measured,
@@ -54,9 +57,10 @@ class Namespace:
         return inline(site.used(fact, _tier(fact, tier, site.uses_differ(fact))))
 
     def ref(self, fact_id: str) -> str:
-        """The label of a fact as a link to where it is documented."""
-        fact = self._fact(fact_id)
-        return f'<a href="{self._site().page(fact)}">{inline(fact.label)}</a>'
+        """The parameter's own name, else the label, as a link to where the fact is documented."""
+        site, fact = self._site(), self._fact(fact_id)
+        title = f' title="{escape(fact.label)}"' if site.parameter(fact) else ""
+        return f'<a href="{site.page(fact)}"{title}>{site.short(fact)}</a>'
 
     def lost(self, measured_id: str, scenario: str, target: str) -> str:
         """How many requests a runbook or an experiment lost in a scenario through a load balancer."""
@@ -86,8 +90,8 @@ class Namespace:
         return topic.changes(self._site(), self._topic().facts.values())
 
     def configs(self, *systems: str) -> str:
-        """The whole config files of the topic, a tab for each tier; those of some systems, where named."""
-        return topic.configs(self._site(), systems or self._topic().configs)
+        """The config files of the topic; those of some systems, where named."""
+        return configs.configs(self._site(), self._topic(), systems or self._topic().configs)
 
     def checks(self) -> str:
         return topic.checks(self._site(), self._topic())
@@ -149,6 +153,9 @@ class Namespace:
 
     def verification(self) -> str:
         return verification.runs(self._site())
+
+    def measurements(self) -> str:
+        return measurements.what_was_run(self._site())
 
     def proof(self) -> str:
         return proof.report(self._site())

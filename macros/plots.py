@@ -170,6 +170,21 @@ def _is_wide(values: Sequence[float], ratio: float) -> bool:
     return min(values) > 0 and max(values) / min(values) >= ratio
 
 
+def _without_groups(body: str) -> str:
+    """`body` without the groups that say nothing of what is in them: every second element is one."""
+    kept: list[bool] = []
+    parts = []
+    for part in re.split(r"(<g(?: [^>]*)?>|</g>)", body):
+        if part == "</g>":
+            parts.append(part if kept.pop() else "")
+        elif part.startswith(("<g>", "<g ")):
+            kept.append(part != "<g>")
+            parts.append(part if kept[-1] else "")
+        else:
+            parts.append(part)
+    return "".join(parts)
+
+
 def _for_page(svg: str, chart: Chart, name: str, height: float) -> str:
     """Made part of a page: its colours, its font, ids of its own, words for who cannot see it."""
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
@@ -181,6 +196,8 @@ def _for_page(svg: str, chart: Chart, name: str, height: float) -> str:
     body = re.sub(r"font-(?:size|family): [^;]*; | transform=\"rotate\(-0[^\"]*\"", "", body)
     for colour, variable in _COLOURS.items():
         body = body.replace(colour, f"var({variable})")
+    body = _without_groups(body.replace("<defs> </defs>", ""))
+    body = re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", body)
     # a blank line would end a block of HTML in Markdown
     body = re.sub(r"\s*\n\s*", " ", body).strip()
     head = Markup(

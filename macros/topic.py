@@ -6,18 +6,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from macros.context import Context, names
-from macros.escape import cell, code, fill, tabs
+from macros.escape import cell, fill
 from macros.reports import OUTCOMES
-from scaling_guide.model.facts import Fact
+from macros.verification import results
+from scaling_guide.model.budgets import Budget, Term
+from scaling_guide.model.facts import Fact, for_tier
 from scaling_guide.model.pages import slug
 from scaling_guide.model.record import TIERS, TierName
-from scaling_guide.model.systems import systems
-from scaling_guide.model.target import Target
 from scaling_guide.model.topics import Topic
 from scaling_guide.model.units import words
 from scaling_guide.probes.probe import probe
-from scaling_guide.render.configs import render
-from scaling_guide.render.site import kind
 
 # what a reader wants to hear first, then the worst
 _SPOKEN = ("pass", *(outcome for outcome in OUTCOMES if outcome != "pass"), "changed since")
@@ -71,37 +69,9 @@ def changes(site: Context, facts: Iterable[Fact]) -> str:
     lines = ["| Setting | " + " | ".join(f"{old} to {new}" for old, new in _STEPS) + " |", "|---|---|---|"]
     for fact, steps in rows:
         shown = " | ".join(cell(step) if step else "no change" for step in steps)
-        lines.append(f"| {names(fact.systems)}: [{cell(fact.label)}](#{fact.id}) | {shown} |")
+        name = f"`{site.parameter(fact)}` " if site.parameter(fact) else ""
+        lines.append(f"| {names(fact.systems)}: [{name}{cell(fact.label)}](#{fact.id}) | {shown} |")
     return "\n".join(lines)
-
-
-def configs(site: Context, systems: Iterable[str]) -> str:
-    """The whole config files of each system and role in a tab for each tier, with their downloads."""
-    targets: dict[str, Target] = {}
-    for target in (each for system in systems for each in site.example.of(system)):
-        targets.setdefault(kind(target), target)
-    return "\n\n".join(_files(site, target) for target in targets.values())
-
-
-def _files(site: Context, target: Target) -> str:
-    texts = {tier: render(site.guide, site.example, target, tier) for tier in TIERS}
-    blocks = []
-    for name in texts[TIERS[0]]:
-        contents: dict[str, str] = {
-            tier: _file(site, target, name, tier, files[name]) for tier, files in texts.items()
-        }
-        of = f" ({target.role})" if target.role else ""
-        blocks.append(f"### {name}{of} {{ data-search-exclude }}\n\n{tabs(contents)}")
-    return "\n\n".join(blocks)
-
-
-def _file(site: Context, target: Target, name: str, tier: TierName, text: str) -> str:
-    download = f"downloads/{tier}/{kind(target)}/{name}"
-    if site.links.has(download):
-        offer = f'<a href="{site.links.to(download)}" download>Download {name} for the {tier} tier</a>'
-    else:
-        offer = "Not rendered for download in this build; `guide build` renders it."
-    return f"{code(text, systems()[target.system].language)}\n\n{offer}"
 
 
 def checks(site: Context, topic: Topic) -> str:
@@ -109,17 +79,48 @@ def checks(site: Context, topic: Topic) -> str:
     probes: dict[str, list[Fact]] = {}
     for fact in topic.facts.values():
         probes.setdefault(fact.probe, []).append(fact)
-    return fill("checks", site=site, topic=topic, probes=probes, effect=_effect, names=names)
+    return fill(
+        "checks",
+        site=site,
+        topic=topic,
+        probes=probes,
+        effect=_effect,
+        names=names,
+        results=results(site, topic),
+    )
 
 
 def budgets(site: Context, topic: Topic) -> str:
-    """The arithmetic across systems that the topic's settings take part in, with the figures of each tier."""
-    parts = [
-        budget
-        for budget in site.guide.budgets.values()
-        if any(term.fact in topic.facts for term in budget.terms.values())
-    ]
-    return fill("budgets", site=site, budgets=parts, tiers=TIERS, words=words)
+    """The arithmetic across systems that the topic's settings take part in, with the figures of each tier.
+
+    A budget stands on the page of the topic that most of its terms belong to; others link to it.
+    """
+    here: dict[str, Budget] = {}
+    elsewhere: list[tuple[str, str]] = []
+    for id, budget in site.guide.budgets.items():
+        if any(term.fact in topic.facts for term in budget.terms.values()):
+            home = _home(site, budget)
+            if home in (topic.id, None):
+                here[id] = budget
+            else:
+                elsewhere.append((budget.title, site.links.to(f"{home}.md", f"budget-{id}")))
+
+    def figures(term: Term) -> list[str]:
+        if term.fact is not None:
+            fact = site.guide.facts[term.fact]
+            return [words(fact.used(tier), fact.unit) for tier in TIERS]
+        if term.tier is not None:
+            return [words(getattr(site.guide.tiers[tier], term.tier), term.unit) for tier in TIERS]
+        return [words(for_tier(term.value, tier), term.unit) for tier in TIERS]
+
+    return fill("budgets", site=site, budgets=here, elsewhere=elsewhere, tiers=TIERS, term_figures=figures)
+
+
+def _home(site: Context, budget: Budget) -> str | None:
+    """The written topic that most terms of a budget belong to."""
+    facts = [site.guide.facts.get(term.fact or "") for term in budget.terms.values()]
+    topics = Counter(fact.topic for fact in facts if fact and fact.topic and site.is_written(fact.topic))
+    return topics.most_common(1)[0][0] if topics else None
 
 
 def cache_keys(site: Context) -> str:

@@ -24,7 +24,8 @@ for (const corner of document.querySelectorAll(".md-typeset th:empty")) corner.r
 
 // A link to a setting opens what is folded there.
 const unfold = () => {
-  const fold = document.getElementById(location.hash.slice(1))?.querySelector("details")
+  const place = document.getElementById(location.hash.slice(1))
+  const fold = place?.querySelector("details") ?? (place?.matches("tr") && place.nextElementSibling?.querySelector("details"))
   if (fold) fold.open = true
 }
 addEventListener("hashchange", unfold)

@@ -54,6 +54,7 @@ class Fact(Record):
     severity: Literal["critical", "warning"] = "warning"
     alternatives: tuple[Any, ...] = ()
     mutations: tuple[Text, ...] = ()
+    name: Text | None = None
     seen_by: tuple[Id, ...] = ()
     when_empty: EmptyRule | None = None
 

@@ -1,13 +1,13 @@
 """Config files from templates and documented values: the same file for the page, the download and the lab."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment as Jinja
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, Template
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
@@ -28,21 +28,32 @@ def render(
     `overrides` replaces documented values by fact id; that is how a mutant or the opposite of a rehearsal is
     made. Raises jinja2.UndefinedError where a template asks for a value that is not documented.
     """
-    tier = tier or environment.tier
+    context = template_context(guide, environment, target, tier or environment.tier)
+    context["v"] = {**context["v"], **overrides}
+    return {name: template.render(context) for name, template in templates(guide, target)}
+
+
+def template_context(
+    guide: Guide, environment: Environment, target: Target, tier: TierName
+) -> dict[str, Any]:
+    """What a template may use: `v` are the documented values by fact id."""
     product = version(target.version)
-    context = {
-        "v": {**guide.values(tier), **overrides},
+    return {
+        "v": guide.values(tier),
         "env": environment,
         "target": target,
         "apps": environment.apps,
         "tier": tier,
         "at_least_version": lambda *wanted: product >= wanted,
     }
+
+
+def templates(guide: Guide, target: Target) -> Iterator[tuple[str, Template]]:
+    """The templates of a target's files, each with the name of the file."""
     folder = guide.directory / "templates" / target.system
-    templates = _templates(folder)
-    return {
-        path.stem: templates.get_template(path.name).render(context) for path in sorted(folder.glob("*.j2"))
-    }
+    loaded = _templates(folder)
+    for path in sorted(folder.glob("*.j2")):
+        yield path.stem, loaded.get_template(path.name)
 
 
 @cache

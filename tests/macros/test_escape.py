@@ -2,7 +2,7 @@ import markdown
 import pytest
 from jinja2 import UndefinedError
 
-from macros.escape import cell, code, fill, inline, prose, tabs
+from macros.escape import cell, fill, inline, prose
 
 EXTENSIONS = ["tables", "pymdownx.superfences", "pymdownx.tabbed"]
 HOSTILE = [
@@ -41,22 +41,8 @@ def test_a_newline_in_a_cell_is_a_line_break_and_no_new_row() -> None:
     assert shown.count("<tr>") == 2
 
 
-@pytest.mark.parametrize("text", ["plain", "has ``` a fence", "has ````` a long one", "<b>&"])
-def test_a_code_block_holds_its_text_whatever_fences_are_in_it(text: str) -> None:
-    shown = rendered(f"{code(text)}\n\nafter")
-    assert shown.endswith("<p>after</p>")
-    assert shown.count("<pre") == 1
-    assert _html(text) in shown.replace("&quot;", '"')
-
-
 def test_prose_sets_code_spans_and_escapes_everything_else() -> None:
     assert prose("use `a<b` & <i>") == "use <code>a&lt;b</code> &amp; &lt;i&gt;"
-
-
-def test_tabs_keep_blank_lines_of_a_block() -> None:
-    shown = rendered(tabs({"small": code("a\n\nb"), "large": code("c")}))
-    assert "a\n\nb" in shown
-    assert shown.count('class="tabbed-content"') == 2
 
 
 def test_an_unknown_name_in_a_template_raises() -> None:

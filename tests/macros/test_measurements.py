@@ -88,15 +88,33 @@ def test_its_heading_can_be_linked_to_by_its_id(show: Show) -> None:
     assert "### Two ways {: #ways }" in show()
 
 
-def test_what_was_run_is_there_to_be_repeated(show: Show) -> None:
-    text = words(show())
-    for line in ("psql -c", "# Way: The long one", "pgbench -f long.sql", "# long.sql", "select 1;"):
+def test_what_was_run_is_there_to_be_repeated(context: Callable[..., Context]) -> None:
+    text = words(measurements.what_was_run(context(make_record(topic=TOPIC), RESULT)))
+    for line in ("psql -c", "# Way: The long one", "pgbench -f long.sql", "with the files", "select 1;"):
         assert line in text
     assert "Held against: time.short < time.long" in text
 
 
-def test_a_command_that_all_variants_share_stands_once(show: Show) -> None:
-    text = words(show(replace(RESULT, ran=dict.fromkeys(RESULT.ran, ("pgbench -S",)))))
+def test_the_page_of_a_topic_links_to_what_was_run(show: Show, docs: Path) -> None:
+    assert "What was run" not in show()
+    (docs / measurements.PAGE).touch()
+    assert '<a href="../../measurements/#ways">What was run</a>' in show()
+
+
+def test_a_file_that_several_take_stands_once(context: Callable[..., Context]) -> None:
+    page = context(make_record(topic=TOPIC), RESULT)
+    record = page.guide.measurements["ways"]
+    twice = page.guide.model_copy(update={"measurements": {"ways": record, "again": record}})
+    known = replace(page.known, guide=twice, results={"ways": RESULT, "again": RESULT})
+    text = measurements.what_was_run(replace(page, known=known))
+    assert text.count("select 1;") == 1
+    assert text.count('<a href="#file-longsql">') == 2
+    assert "### long\\.sql {: #file-longsql }" in text
+
+
+def test_a_command_that_all_variants_share_stands_once(context: Callable[..., Context]) -> None:
+    result = replace(RESULT, ran=dict.fromkeys(RESULT.ran, ("pgbench -S",)))
+    text = words(measurements.what_was_run(context(make_record(topic=TOPIC), result)))
     assert text.count("pgbench -S") == 1
     assert "# Way" not in text
 

@@ -56,7 +56,10 @@ def test_a_value_of_config_files_that_differs_by_tier_needs_one(roomy: Namespace
 
 def test_a_reference_links_to_where_the_fact_is_documented(site: Site) -> None:
     link = Namespace(lambda: site("index.md")).ref("nginx-read-timeout")
-    assert link == '<a href="load-balancing/configuration/#nginx-read-timeout">Read timeout</a>'
+    assert link == (
+        '<a href="load-balancing/configuration/#nginx-read-timeout" title="Read timeout">'
+        "<code>proxy_read_timeout</code></a>"
+    )
 
 
 def test_a_block_of_a_page_without_a_topic_says_which_topic_is_missing(site: Site) -> None:

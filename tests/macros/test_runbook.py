@@ -80,10 +80,11 @@ def test_go_and_done_are_told_by_checks_with_their_last_state(site: Site, tmp_pa
     fact = site().guide.facts["nginx-worker-connections"]
     write_run(tmp_path / "build" / "verify", [make_check(fact, "fail")])
     before = words(page(site).split("## Before you act")[1].split("## Mitigate")[0])
-    assert before.startswith("Go only if all of these hold: Nginx: Connections per worker")
+    assert before.startswith("Go only if all of these hold: Nginx: worker_connections Connections per worker")
     assert "fail lab" in before
-    assert "Done when all of these hold: Nginx: Read timeout : at most 60 s. not verified yet" in words(
-        page(site)
+    assert (
+        "Done when all of these hold: Nginx: proxy_read_timeout Read timeout : at most 60 s. not verified yet"
+        in words(page(site))
     )
 
 

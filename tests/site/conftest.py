@@ -3,19 +3,36 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli as mkdocs
+from playwright.sync_api import Browser, sync_playwright
 
 from macros.knowledge import known
 from scaling_guide.model.outcome import ExitCode, Outcome
 from tests.macros.small_guide import make_check, make_mutant, write_proof, write_run
+from tests.site import gates
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+SILENT = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def build(source: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -100,3 +117,54 @@ def _built(out: Path, **environment: str) -> Path:
     result = build(ROOT, out, **environment)
     assert result.returncode == 0, result.stderr
     return out.resolve()
+
+
+@dataclass(frozen=True)
+class Browsed:
+    """A built site and the address at which the browser finds it."""
+
+    directory: Path
+    base: str
+
+    def addresses(self) -> list[str]:
+        """Every page."""
+        paths = [page.path.relative_to(self.directory) for page in gates.pages(self.directory)]
+        return [self.base + path.as_posix() for path in paths]
+
+    def address(self, name: str) -> str:
+        """One page, by its path in docs/ without the ending."""
+        files = (f"{name}/index.html", f"{name}.html")
+        return self.base + next(file for file in files if (self.directory / file).is_file())
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SILENT)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def over_http(served: Path) -> Iterator[Browsed]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield Browsed(served, f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def from_disk(offline: Path) -> Browsed:
+    return Browsed(offline, f"{offline.as_uri()}/")
+
+
+@pytest.fixture(scope="session", params=["over_http", "from_disk"])
+def browsed(request: pytest.FixtureRequest) -> Browsed:
+    """Each of the two builds, where a reader would open it."""
+    browsed: Browsed = request.getfixturevalue(request.param)
+    return browsed

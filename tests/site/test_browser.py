@@ -4,86 +4,22 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect
 
-from tests.site import gates
+from tests.site.conftest import Browsed
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-SILENT = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 ColorScheme = Literal["light", "dark"]
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 PICKER = "Your peak requests per second"
-
-
-@dataclass(frozen=True)
-class Browsed:
-    """A built site and the address at which the browser finds it."""
-
-    directory: Path
-    base: str
-
-    def addresses(self) -> list[str]:
-        """Every page."""
-        paths = [page.path.relative_to(self.directory) for page in gates.pages(self.directory)]
-        return [self.base + path.as_posix() for path in paths]
-
-    def address(self, name: str) -> str:
-        """One page, by its path in docs/ without the ending."""
-        files = (f"{name}/index.html", f"{name}.html")
-        return self.base + next(file for file in files if (self.directory / file).is_file())
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SILENT)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def over_http(served: Path) -> Iterator[Browsed]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield Browsed(served, f"http://127.0.0.1:{server.server_port}/")
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def from_disk(offline: Path) -> Browsed:
-    return Browsed(offline, f"{offline.as_uri()}/")
-
-
-@pytest.fixture(scope="session", params=["over_http", "from_disk"])
-def browsed(request: pytest.FixtureRequest) -> Browsed:
-    """Each of the two builds, where a reader would open it."""
-    browsed: Browsed = request.getfixturevalue(request.param)
-    return browsed
 
 
 @pytest.fixture
@@ -233,8 +169,8 @@ def test_a_walk_notes_what_is_wrong_with_a_page(browser: Browser, tmp_path: Path
 def test_a_link_to_a_setting_opens_what_is_folded_there(open_page: Any, browsed: Browsed) -> None:
     page = open_page()
     page.goto(browsed.address("load-balancing/configuration"))
-    anchor = page.locator(".sg-settings tbody").last.get_attribute("id")
-    folded = page.locator(f"#{anchor} details p").first
+    anchor = page.locator(".sg-settings tr[id]").last.get_attribute("id")
+    folded = page.locator(f"#{anchor} + tr details p").first
     expect(folded).to_be_hidden()
     page.goto(f"{page.url}#{anchor}")
     expect(folded).to_be_visible()
@@ -242,27 +178,56 @@ def test_a_link_to_a_setting_opens_what_is_folded_there(open_page: Any, browsed:
     link = page.locator(".sg-phase li a[href*='#']").first
     name = link.get_attribute("href").partition("#")[2]
     link.click()
-    expect(page.locator(f"#{name} details p").first).to_be_visible()
+    expect(page.locator(f"#{name} + tr details p").first).to_be_visible()
 
 
 def test_what_is_folded_on_a_screen_is_there_on_paper(open_page: Any, over_http: Browsed) -> None:
     page = open_page()
     page.goto(over_http.address("load-balancing/algorithms"))
-    hidden = """() => [...document.querySelectorAll(".sg-fold p")].filter(
+    hidden = """() => [...document.querySelectorAll(".sg-fold p, .sg-more p")].filter(
         line => !line.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).length"""
     assert page.evaluate(hidden) > 0
     page.emulate_media(media="print")
     assert page.evaluate(hidden) == 0
 
 
-def test_search_finds_a_word_of_another_page(open_page: Any, problems: list[str], browsed: Browsed) -> None:
+def test_a_config_file_shows_the_tier_that_was_picked_on_every_page(
+    open_page: Any, problems: list[str], browsed: Browsed
+) -> None:
+    page = open_page()
+    page.goto(browsed.address("load-balancing/configuration"))
+    config = page.locator(".sg-config").first
+    assert "tier medium" not in config.inner_text()
+    config.get_by_label("Show the whole file").check()
+    expect(config.locator("code").first).to_contain_text("tier medium")
+    config.get_by_role("button", name="large").click()
+    assert "tier large" in config.locator("code").first.inner_text()
+    assert "tier medium" not in config.locator("code").first.inner_text()
+    expect(config.locator("[data-diff]").first).to_contain_text("--- large\n+++ small")
+    page.goto(browsed.address("load-balancing/algorithms"))
+    expect(page.locator(".sg-config button[aria-pressed=true]").first).to_have_text("large")
+    assert problems == []
+
+
+def test_lines_of_a_config_file_lead_to_their_settings(open_page: Any, browsed: Browsed) -> None:
+    page = open_page()
+    page.goto(browsed.address("load-balancing/configuration"))
+    line = page.locator(".sg-config code a:visible").first
+    anchor = line.get_attribute("href")
+    line.click()
+    expect(page.locator(anchor)).to_be_in_viewport()
+
+
+def test_the_themes_search_finds_a_word_of_another_page(
+    open_page: Any, problems: list[str], browsed: Browsed
+) -> None:
     page = open_page()
     page.goto(browsed.address("index"))
     page.get_by_role("textbox", name="Search").click()
-    page.keyboard.type("the mutant must land")
-    proof = page.get_by_role("heading", name="Proof", exact=True)
-    page.locator(".md-search-result__link", has=proof).click()
-    expect(page.locator("h1")).to_contain_text("Proof")
+    page.keyboard.type("drain and replace")
+    title = page.get_by_role("heading", name="Drain and replace")
+    page.locator(".md-search-result__list .md-search-result__link", has=title).first.click()
+    expect(page.locator("h1")).to_contain_text("Drain and replace")
     assert problems == []
 
 
