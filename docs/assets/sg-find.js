@@ -9,6 +9,7 @@
     section: [1, "section"], text: [.6, "text"],
   }
   const IN_A_HURRY = 1.15 // runbooks are read by people on call, who are the ones that search
+  const AN_OVERVIEW = .5 // pages that name everything and explain nothing
   const SAME = { // what is typed, and what pages say
     oom: "out of memory", pg: "postgres", postgresql: "postgres", psql: "postgres", db: "database", lb: "load balancer",
     ssl: "tls", tls: "ssl", cert: "certificate", certs: "certificate", conn: "connection", conns: "connection",
@@ -39,8 +40,8 @@
     entries = []; postings = new Map(); length = 0; byName = new Map()
 
     add(kind, title, address, words = "", body = "", pattern = "") {
-      const entry = { kind, title, address, phrase: ` ${plain(title)} ${plain(words)} `, name: plain(title), body, number: this.entries.length, size: 0 }
-      if (pattern) try { entry.pattern = new RegExp(pattern, "i") } catch { /* a form that only Python knows */ }
+      const entry = { kind, title, address, phrase: ` ${plain(title)} ${plain(words)} `, name: plain(title), body, plainBody: plain(body), number: this.entries.length, size: 0 }
+      if (pattern) try { entry.pattern = new RegExp(pattern) } catch { /* a form that only Python knows */ }
       this.entries.push(entry)
       const weights = new Map()
       const count = (text, weight) => { for (const token of tokens(text)) weights.set(token, (weights.get(token) ?? 0) + weight) }
@@ -115,10 +116,14 @@
       for (const [number, score] of scores) {
         const entry = this.entries[number]
         const part = total ? (covered.get(number) ?? 0) / total : 0
-        const urgent = entry.address.startsWith("runbooks/") ? IN_A_HURRY : 1
+        const urgent = /^[^/]*\/?(#|$)/.test(entry.address) ? AN_OVERVIEW : entry.address.startsWith("runbooks/") ? IN_A_HURRY : 1
         ranked.push([entry, score * (.15 + part * part) * KINDS[entry.kind][0] * urgent])
       }
-      for (const entry of this.entries) if (entry.pattern?.test(query)) ranked.push([entry, 1000 + entry.name.length * KINDS[entry.kind][0]])
+      // of the messages in a line, the one that says most
+      for (const entry of this.entries) if (entry.pattern) {
+        const held = entry.pattern.exec(query)
+        if (held) ranked.push([entry, 1000 + held[0].length * KINDS[entry.kind][0]])
+      }
       for (const entry of this.byName.get(asked) ?? []) ranked.push([entry, 500 * KINDS[entry.kind][0]])
       ranked.sort((one, other) => other[1] - one[1])
       // a phrase is looked for where words already lead
@@ -126,7 +131,7 @@
         const [entry] = pair
         if (asked.includes(" ") || /\W/.test(asked)) {
           if (entry.phrase.includes(asked)) pair[1] *= entry.name.startsWith(asked) ? 2.4 : 2
-          else if ((entry.plainBody ??= plain(entry.body)).includes(asked)) pair[1] *= 1.5
+          else if (entry.plainBody.includes(asked)) pair[1] *= 1.5
         }
         if (entry.name.length > 5 && ` ${asked} `.includes(` ${entry.name} `)) pair[1] *= 1.6
       }
@@ -139,7 +144,7 @@
         else known.score += score * (known.further *= .4)
       }
       const found = [...pages.values()].sort((one, other) => other.score - one.score).slice(0, most)
-      return found.filter(({ score }) => score > .12 * found[0].score && score > .8)
+      return found.filter(({ score }, at) => score > .8 && (at < 3 || score > .12 * found[0].score))
     }
   }
 

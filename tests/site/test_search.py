@@ -51,11 +51,12 @@ def queries(site: Context) -> list[Query]:
     for entry in entries(site):
         if entry.kind in ("message", "alert", "setting", "question"):
             pages.setdefault(entry.title, set()).add(_page(entry))
-    for message in site.guide.messages:
-        if message.text in pages:
-            if message.runbook:
-                pages[message.text].add(f"runbooks/{message.runbook}/")
-            pages[message.example] = pages[message.text]
+    for line in [line for each in site.guide.messages for line in (each.text, each.example)]:
+        # a line may hold several messages, each of which explains it
+        for message in site.guide.messages:
+            if message.is_in(line) and message.text in pages:
+                runbook = {f"runbooks/{message.runbook}/"} if message.runbook else set()
+                pages.setdefault(line, set()).update(runbook, {f"{message.topic}/"})
     return [*found, *(Query(text, frozenset(where)) for text, where in pages.items())]
 
 
