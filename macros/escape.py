@@ -6,7 +6,6 @@ nothing reaches a page but through one of these.
 
 import html
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pygments import highlight  # type: ignore[import-untyped]
-from pygments.filter import simplefilter  # type: ignore[import-untyped]
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
-from pygments.token import Token  # type: ignore[import-untyped]
 
 from macros.svg import look
 
@@ -37,19 +34,8 @@ def cell(text: object) -> str:
 
 
 def highlighted(text: str, language: str) -> Markup:
-    """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language.
-
-    Blanks and punctuation are left as they are: half of the elements of a page would be theirs.
-    """
-    lexer = get_lexer_by_name(language)
-    lexer.add_filter(_plain())
-    return Markup(highlight(text.rstrip(), lexer, _FORMATTER))
-
-
-@simplefilter  # type: ignore[untyped-decorator]
-def _plain(self: object, lexer: object, stream: Iterable[tuple[Any, str]], options: object) -> Any:
-    for kind, text in stream:
-        yield Token.Text if kind in Token.Text or kind in Token.Punctuation else kind, text
+    """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language."""
+    return Markup(highlight(text.rstrip(), get_lexer_by_name(language), _FORMATTER))
 
 
 def prose(text: str) -> Markup:

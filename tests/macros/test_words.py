@@ -65,10 +65,10 @@ def test_each_question_is_linked_to_its_answer(site: Site, guide: Guide) -> None
 def test_messages_stand_by_product_with_cause_and_place(site: Site, guide: Guide) -> None:
     shown = soup(site, "messages", guide)
     groups = [body.find("th").get_text() for body in shown.find_all("tbody")]
-    rows = [row.find("code").get_text() for row in shown.select("tr[id]")]
+    rows = [row.find("th").get_text() for row in shown.select("tr[id]")]
     assert (groups, rows) == (
         ["Nginx", "HAProxy"],
-        ["dead <upstream>", "late <upstream>", "full <upstream>"],
+        ["dead <upstream> (1.3 and later)", "late <upstream>", "full <upstream>"],
     )
     row = shown.find(id="message-dead")
     assert "All servers are marked failed." in row.get_text()
