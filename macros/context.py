@@ -125,7 +125,13 @@ class Context:
         found = [outcome for outcome in OUTCOMES if any(outcome in state.outcomes for state in states)]
         words = [outcome.replace("_", " ") for outcome in found] or ["not verified yet"]
         changed = any(state.changed for state in states)
-        worst = "flaky" if (changed or any(state.age for state in states)) and found and found[0] == "pass" else found[0] if found else "unknown"
+        worst = (
+            "flaky"
+            if (changed or any(state.age for state in states)) and found and found[0] == "pass"
+            else found[0]
+            if found
+            else "unknown"
+        )
         ages = [state.age for state in states if state.age]
         stale = ["changed since verified"] if changed else []
         return LastSeen(worst, ", ".join([*words, *stale, *ages]))

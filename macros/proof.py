@@ -42,7 +42,9 @@ def report(site: Context) -> str:
     )
 
 
-def _mutants(site: Context, proof: KillMatrix) -> tuple[dict[str, tuple[Mutant, ...]], dict[str, list[Killed]]]:
+def _mutants(
+    site: Context, proof: KillMatrix
+) -> tuple[dict[str, tuple[Mutant, ...]], dict[str, list[Killed]]]:
     """The checks that are not proven, by name, and under the title of their page those that are."""
     other: dict[str, tuple[Mutant, ...]] = {}
     killed: dict[str, list[Killed]] = {}
