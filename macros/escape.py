@@ -7,6 +7,7 @@ nothing reaches a page but through one of these.
 import html
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def cell(text: object) -> str:
     return "<br>".join(inline(line) for line in str(text).splitlines())
 
 
+@lru_cache(maxsize=4096)
 def highlighted(text: str, language: str) -> Markup:
     """`text` as highlighted HTML. Raises pygments.util.ClassNotFound for an unknown language."""
     return Markup(highlight(text.rstrip(), get_lexer_by_name(language), _FORMATTER))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -192,7 +193,7 @@ class _Reader:
         if kind is environments.Environment:
             value = self._substituted(document, value, (), unset)
         try:
-            record = TypeAdapter(kind).validate_python(value)
+            record = _adapter(kind).validate_python(value)
         except ValidationError as error:
             found = [_problem(document, detail) for detail in error.errors(include_url=False)]
             # a value that is not there yet cannot be of the wrong form
@@ -226,6 +227,12 @@ class _Reader:
             return self.variables.get(name, match.group(0))
 
         return _VARIABLE.sub(known, value)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """The validator of a kind of record: making one takes as long as reading a file."""
+    return TypeAdapter(kind)
 
 
 def _problem(document: Document, detail: Any) -> Problem:
