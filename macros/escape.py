@@ -45,6 +45,11 @@ def prose(text: str) -> Markup:
     return Markup(_CODE_SPAN.sub(r"<code>\1</code>", str(escape(text))))
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence of `text`, without its full stop."""
+    return re.split(r"(?<=[^.])[.](?:\s|$)", text, maxsplit=1)[0]
+
+
 def when(moment: datetime) -> Markup:
     """A point in time for a reader, in UTC."""
     utc = moment.astimezone(UTC)
@@ -86,5 +91,6 @@ _TEMPLATES.filters |= {
     "plain_when": plain_when,
     "plain_day": plain_day,
     "highlighted": highlighted,
+    "first_sentence": lambda text: prose(first_sentence(text)),
 }
 _TEMPLATES.globals["look"] = look

@@ -23,16 +23,18 @@ from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.rehearsals import Act, Seen
-from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario
+from scaling_guide.model.runbooks import Rehearsal, Runbook, Scenario, Step
 from scaling_guide.model.target import AppTarget, LoadBalancer, Target
 from scaling_guide.model.units import Unit, meaning
 from scaling_guide.render.commands import (
     Command,
+    Printer,
     Situation,
     phase_commands,
     render,
     render_step,
     situation,
+    step_commands,
     targets,
 )
 from scaling_guide.verify.check import Check
@@ -46,6 +48,8 @@ GRACE_SECONDS = 10.0
 GREEN_SECONDS = 40.0
 LOOK_SECONDS = 0.5
 LONGEST_LOAD_SECONDS = 120.0
+# of a step that succeeded and changed too little
+EFFECTLESS = 75
 MET = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED})
 
 Procedure = Runbook | Experiment
@@ -68,6 +72,7 @@ class Play:
     def __post_init__(self) -> None:
         self.environ = shell.environ(self.lab)
         self.situation = self._situation()
+        self.printer = Printer(self.situation) if self.situation else None
         self.benches = {
             target.id: Bench(self.guide, self.environment, target, self.lab)
             for target in self.environment.targets.values()
@@ -80,7 +85,9 @@ class Play:
     def _situation(self) -> Situation | None:
         if isinstance(self.procedure, Experiment):
             return None
-        return situation(self.guide, self.environment, self.procedure, given=self.rehearsal.parameters)
+        return situation(
+            self.guide, self.environment, self.procedure, given=self.rehearsal.parameters, practice=True
+        )
 
     async def run(self) -> Course:
         """The scenario from its configuration to its figures.
@@ -113,6 +120,7 @@ class Play:
             mitigated = time.monotonic()
             last = "roll_back" if self.scenario.roll_back else "verify"
             await self._phase(last)
+            await self._users()
             finished = await asyncio.gather(*(load.finish() for load in loads.values()))
             waited = pressure.share()
         await self._checks(last)
@@ -199,9 +207,15 @@ class Play:
             return
         for look in self.situation.runbook.confirm:
             for target in targets(look, self.situation):
-                text = render(look.run, self.situation, target)
-                ran = await shell.run(text, self.environ, self.lab.repo, COMMAND_SECONDS)
+                ran = await self._shell(render(look.run, self.situation, target), COMMAND_SECONDS)
                 self._record("confirm", target, look.look, ran)
+
+    async def _users(self) -> None:
+        """See what a user sees at the end, as the page does."""
+        if self.situation is not None and is_bounded(self.scenario):
+            found = self.situation
+            commands = [each for step in found.runbook.users for each in step_commands(step, found)]
+            await self._steps("users", commands)
 
     async def _phase(self, phase: str) -> None:
         if self.situation is not None:
@@ -221,13 +235,19 @@ class Play:
                 return
 
     async def _run(self, command: Command) -> Ran:
-        """Run a command as it stands, and its wait."""
-        ran = await shell.run(command.run, self.environ, self.lab.repo, COMMAND_SECONDS)
+        """Run a command as it is printed, see that it changed something, and wait."""
+        ran = _with_effect(command.step, await self._shell(command.run, COMMAND_SECONDS))
         if not ran.succeeded or command.wait is None or command.step.wait_at_most is None:
             return ran
         patience = float(meaning(command.step.wait_at_most, Unit.DURATION)) / 1000
-        waited = await shell.run(command.wait, self.environ, self.lab.repo, patience + GRACE_SECONDS)
+        waited = await self._shell(command.wait, patience + GRACE_SECONDS)
         return replace(waited, seconds=round(ran.seconds + waited.seconds, 3))
+
+    async def _shell(self, command: str, seconds: float) -> Ran:
+        """Run a command as a page prints it, with the settings that the page begins with."""
+        if self.printer is not None:
+            command = self.printer.runnable(self.printer.text(command))
+        return await shell.run(command, self.environ, self.lab.repo, seconds)
 
     async def _checks(self, phase: str) -> None:
         """Note the checks of a phase that do not hold, or should not, after some patience."""
@@ -278,3 +298,15 @@ class Play:
             executed_twice=sum(number > 1 for number in executed.values()),
             lost_but_executed=sum(loss.order in executed for loss in report.losses),
         )
+
+
+def _with_effect(step: Step, ran: Ran) -> Ran:
+    """What ran, and failed where it changed less than it must have."""
+    if not ran.succeeded or step.effect is None:
+        return ran
+    text = "\n".join(ran.said)
+    number = step.effect.read(text)
+    if number is not None and step.effect.is_met(number, lambda name: float("nan")):
+        return ran
+    changed = "nothing" if number is None else f"{number:g}"
+    return replace(ran, exit_code=EFFECTLESS, said=(*ran.said, f"{step.effect.of}: {changed}"))

@@ -55,8 +55,9 @@ class Attestation(Record):
 class Environment(Record):
     """A place where the guide can be held against reality.
 
-    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks. `page`
-    is the page whose weight is held to a budget, `api` a list that is read page by page.
+    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks.
+    `page` is the page whose weight is held to a budget, `api` a list that is read page by page. `contacts`
+    says how to reach each owner of a runbook.
     """
 
     title: Text
@@ -68,6 +69,7 @@ class Environment(Record):
     api: Text = "/api/items"
     deadline: Duration = "5s"
     commands: dict[str, Text] = {}
+    contacts: dict[Text, Text] = {}
     targets: Annotated[Targets, Field(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()

@@ -131,7 +131,8 @@ def scenario_digest(rehearsal: Rehearsal, name: str) -> str:
     """
     words = {"title": True, "lost_at_most": True, "lost_after_at_most": True}
     scenario = rehearsal.scenarios[name].model_dump(mode="json", exclude=words)
-    load = rehearsal.model_dump(mode="json", exclude={"scenarios": True})
+    told = {"effect", "red", "each_server"}
+    load = rehearsal.model_dump(mode="json", exclude={"scenarios": True, "before": {"__all__": told}})
     return sha256(json.dumps([scenario, load]).encode()).hexdigest()[:16]
 
 

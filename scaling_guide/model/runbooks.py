@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from scaling_guide.model.facts import Fact
+from scaling_guide.model.readings import Effect, Reading
 from scaling_guide.model.record import TIERS, Duration, Id, Record, Text, TierName
 from scaling_guide.model.systems import SystemName
 
@@ -24,10 +25,15 @@ Systems = SystemName | Annotated[tuple[SystemName, ...], Field(min_length=1)]
 
 
 class Parameter(Record):
-    """What a reader must decide before the first step. `example` is a template, like the commands."""
+    """What a reader must decide before the first step. `example` is a template, like the commands.
+
+    `safe` says where the value comes from and in which bound it is safe. A parameter that has it is asked
+    for: its example is for the lab, and is printed nowhere.
+    """
 
     means: Text
     example: Text
+    safe: Text | None = None
 
 
 class Placed(Record):
@@ -53,7 +59,10 @@ class Step(Placed):
     """One command of a runbook.
 
     `wait` is a read-only command that is repeated until it succeeds, at most `wait_at_most`. `id` is for
-    scenarios that leave the step out.
+    scenarios that leave the step out, and for rows of the diagnosis that need it. `effect` is what it must
+    have changed, read from what it prints. `red` says what it means that it failed, and which way is left.
+    Steps with `each_server` that follow each other are carried out for one server of the application after
+    the other.
     """
 
     id: Id | None = None
@@ -62,6 +71,9 @@ class Step(Placed):
     wait: Text | None = None
     wait_at_most: Duration | None = None
     takes_effect: Text | None = None
+    effect: Effect | None = None
+    red: Text | None = None
+    each_server: bool = False
 
     @model_validator(mode="after")
     def _wait_is_bounded(self) -> "Step":
@@ -71,28 +83,70 @@ class Step(Placed):
 
 
 class Confirm(Placed):
-    """A read-only look that confirms or refutes the symptom."""
+    """A read-only look that confirms or refutes the symptom.
 
+    `id` is what rows of the diagnosis name it by. Where it is `silent`, printing nothing is an answer.
+    """
+
+    id: Id
     look: Text
+    silent: bool = False
     normal: Text
     abnormal: Text
     empty: Text
 
 
-class Finding(Record):
-    """A row of the decision table: what was seen, what it means, what to do."""
+class Cause(Record):
+    """What the lab breaks for a row of a diagnosis, as in a scenario; nothing where all is well.
 
+    `on` names a target for a mutation, `overrides` replaces documented values, and `before` are commands
+    that bring about what no mutation does. `hold` lasts while the looks are taken, and is ended afterwards.
+    """
+
+    given: tuple[Text, ...] = ()
+    on: dict[Text, Id] = {}
+    overrides: dict[Id, Any] = {}
+    before: tuple[Step, ...] = ()
+    hold: Text | None = None
+
+
+class Finding(Record):
+    """A row of the decision table: what was seen, what it means, what to do.
+
+    `holds` are the readings that decide it, all of them; where no look shows it, a `person` judges it.
+    `steps` are its own: ids of steps of the phase `mitigate`, or steps that are for this row alone. `link`
+    leads to a runbook or a section of a topic. `despite` names checks before the first step that are red in
+    this case, and what that means. `cause` is what brings it about in the lab, which proves the row.
+    """
+
+    id: Id
     when: Text
+    holds: tuple[Reading, ...] = ()
+    judged: Literal["person"] | None = None
     means: Text
     do: Text
+    steps: tuple[Id | Step, ...] = ()
+    link: Text | None = None
+    despite: dict[Id, Text] = {}
     alert_is_wrong: bool = False
+    otherwise: bool = False
+    cause: Cause | None = None
+
+    @property
+    def own_steps(self) -> tuple[Step, ...]:
+        """The steps that are for this row alone."""
+        return tuple(each for each in self.steps if isinstance(each, Step))
 
 
 class Phase(Record):
-    """Steps, and the facts that tell whether they did what they promise."""
+    """Steps, and the facts that tell whether they did what they promise.
+
+    `red` says what is left to do where a check of the phase does not hold.
+    """
 
     steps: tuple[Step, ...] = ()
     checks: tuple[Id, ...] = ()
+    red: Text | None = None
 
 
 Loss = Annotated[int, Field(ge=0)]
@@ -166,10 +220,19 @@ class Impact(Record):
 
 
 class Runbook(Record):
-    """A procedure for someone on call, with the checks that tell go from no-go."""
+    """A procedure for someone on call, with the checks that tell go from no-go.
+
+    `stop` says when to stop and call the owner. `users` are read-only steps that show what a user sees, the
+    last thing that is verified. `also_known_as` are names under which other collections of rules raise its
+    alerts, and `never` is what makes it worse.
+    """
 
     title: Text
     owner: Text
+    stop: Text
+    also_known_as: tuple[Text, ...] = ()
+    systems: tuple[SystemName, ...] = ()
+    never: tuple[Text, ...] = ()
     status: Literal["draft", "tested", "stable"]
     reviewed: date
     severity: Literal["critical", "warning", "planned"]
@@ -185,6 +248,7 @@ class Runbook(Record):
     preconditions: Phase
     mitigate: Phase
     verify: Phase
+    users: Annotated[tuple[Step, ...], Field(min_length=1)]
     roll_back: Phase
     afterwards: tuple[Text, ...]
     rehearsal: Rehearsal | None = None
@@ -211,6 +275,16 @@ class Runbook(Record):
     def id(self) -> str:
         """The runbook's name, the path of its data, page and checks below `runbooks/`."""
         return self._id
+
+    @property
+    def rows(self) -> Mapping[str, Finding]:
+        """The rows of the diagnosis by their ids, in their order."""
+        return {row.id: row for row in self.diagnose}
+
+    @property
+    def own_steps(self) -> Mapping[str, Step]:
+        """The steps of the mitigation that rows may name, by their ids."""
+        return {step.id: step for step in self.mitigate.steps if step.id}
 
     @property
     def phases(self) -> Mapping[str, Phase]:

@@ -1,7 +1,10 @@
 """Everything that someone on call needs, as plain files: for when the site is down too."""
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment as Jinja
@@ -14,7 +17,8 @@ from scaling_guide.model.runbooks import Runbook
 from scaling_guide.render import configs
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.commands import situation
-from scaling_guide.render.procedure import PHASES, looks, steps
+from scaling_guide.render.documented import value_of
+from scaling_guide.render.procedure import PHASES, Procedure
 from scaling_guide.render.site import ALERTS
 
 
@@ -41,10 +45,29 @@ def incident_pack(guide: Guide, environment: Environment, run: Run | None, today
     return files
 
 
-def runbook_text(guide: Guide, environment: Environment, runbook: Runbook) -> str:
-    """A whole runbook as Markdown that reads well in a terminal. Raises as `incident_pack` does."""
-    found = situation(guide, environment, runbook)
-    return _fill("runbook", guide=guide, env=environment, runbook=runbook, found=found, phases=PHASES)
+def runbook_text(
+    guide: Guide,
+    environment: Environment,
+    runbook: Runbook,
+    server: str | None = None,
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A whole runbook as Markdown that reads well in a terminal, with the values that are `given`.
+
+    Raises as `incident_pack` and `situation` do.
+    """
+    found = situation(guide, environment, runbook, server, given)
+    text = _fill(
+        "runbook",
+        guide=guide,
+        env=environment,
+        runbook=runbook,
+        found=found,
+        phases=PHASES,
+        shown=Procedure(found),
+        value_of=value_of(guide, environment.tier),
+    )
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _fill(template: str, **values: Any) -> str:
@@ -60,4 +83,3 @@ _TEMPLATES = Jinja(
     # autoescape would turn a quote of a command into an HTML entity
     autoescape=False,
 )
-_TEMPLATES.globals |= {"looks": looks, "steps": steps}

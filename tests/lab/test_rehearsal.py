@@ -40,6 +40,7 @@ READY["wait"] = DRAIN["wait"].replace("DRAIN", "UP")
 
 
 LOOK = {
+    "id": "servers",
     "look": "See the servers.",
     "run": 'echo "show stat" | {{ haproxy_show }} | grep -c ^app,app-',
     "system": "haproxy",
@@ -81,7 +82,7 @@ def a_runbook(guide: Guide, rehearsal: Rehearsal | None, **steps: list[dict[str,
     }
     found = next(iter(guide.runbooks.values()))
     look = Confirm.model_validate(LOOK)
-    changes = {**phases, "confirm": (look,), "rehearsal": rehearsal, "parameters": {}}
+    changes = {**phases, "confirm": (look,), "rehearsal": rehearsal, "parameters": {}, "users": ()}
     return found.model_copy(update=changes)
 
 

@@ -59,6 +59,7 @@ TOPIC_RECORD = {
     "related": ["load-balancing/algorithms"],
 }
 STEP = {
+    "id": "drain",
     "do": "Drain it",
     "run": "drain {{ server.id }}",
     "safety": "reversible",
@@ -69,6 +70,10 @@ STEP = {
 RUNBOOK = {
     "title": "Drain a server",
     "owner": "platform",
+    "stop": "A second server is slow.",
+    "also_known_as": ["HostDown"],
+    "systems": ["app"],
+    "never": ["Restart all of them."],
     "status": "tested",
     "reviewed": "2026-11-22",
     "severity": "critical",
@@ -78,6 +83,7 @@ RUNBOOK = {
     "impact": {"now": "Some requests are slow.", "at_full": "The site is down."},
     "confirm": [
         {
+            "id": "ask",
             "look": "Ask it",
             "run": "curl http://{{ target.address }}",
             "system": "app",
@@ -87,8 +93,23 @@ RUNBOOK = {
         }
     ],
     "diagnose": [
-        {"when": "503", "means": "Overload", "do": "Mitigate"},
-        {"when": "200", "means": "Late alert", "do": "Close", "alert_is_wrong": True},
+        {
+            "id": "overload",
+            "when": "503",
+            "holds": [{"look": "ask", "lines": "^503", "at_least": 1}],
+            "means": "Overload",
+            "do": "Mitigate",
+            "steps": ["drain"],
+        },
+        {
+            "id": "late",
+            "when": "200",
+            "judged": "person",
+            "means": "Late alert",
+            "do": "Close",
+            "alert_is_wrong": True,
+        },
+        {"id": "none", "when": "None of these", "means": "x", "do": "Call", "otherwise": True},
     ],
     "facts": {
         "app-ready": make_fact(
@@ -103,7 +124,8 @@ RUNBOOK = {
     "preconditions": {"checks": ["nginx-worker-connections"]},
     "mitigate": {"steps": [STEP]},
     "verify": {"checks": ["nginx-read-timeout"]},
-    "roll_back": {"steps": [{**STEP, "do": "Put it back", "safety": "irreversible"}]},
+    "users": [{"do": "Read it", "run": "read-it", "safety": "read-only"}],
+    "roll_back": {"steps": [{**STEP, "do": "Put it back", "id": "put-back", "safety": "irreversible"}]},
     "afterwards": ["Write it down."],
 }
 THRESHOLD = {

@@ -62,6 +62,38 @@ def test_facts_of_the_runbook_itself_stand_on_its_page(site: Site) -> None:
     assert BeautifulSoup(page(site), "html.parser").find(id="app-ready") is not None
 
 
+def test_a_row_says_what_decides_it_and_leads_to_its_own_steps(site: Site) -> None:
+    row = BeautifulSoup(page(site), "html.parser").find(id="row-overload")
+    assert row is not None
+    said = row.get_text(" ", strip=True)
+    assert "Look ask : lines with ^503 : at least 1" in said
+    assert "not rehearsed" in said
+    assert {link["href"] for link in row.find_all("a")} == {"#look-ask", "#drain"}
+
+
+def test_a_row_that_no_look_shows_says_so(site: Site) -> None:
+    row = BeautifulSoup(page(site), "html.parser").find(id="row-late")
+    assert row is not None
+    assert "judge yourself" in row.get_text()
+
+
+def test_a_step_names_the_rows_that_need_it(site: Site) -> None:
+    assert "for overload" in words(page(site).split("## Mitigate")[1])
+
+
+def test_the_strip_says_whom_to_call_and_when(site: Site) -> None:
+    shown = words(page(site).split("## Symptom")[0])
+    assert "Stop and call A second server is slow." in shown
+    assert "Call nobody is named" in shown
+    assert "Elsewhere called HostDown" in shown
+    assert "Restart all of them." in shown
+
+
+def test_verification_ends_with_what_users_see(site: Site) -> None:
+    verify = page(site).split("## Verify")[1].split("## Roll back")[0]
+    assert words(verify).endswith("What users see: Read it read-only from where you are read-it")
+
+
 def test_a_step_says_what_it_does_to_the_environment(site: Site) -> None:
     shown = page(site)
     assert "Drain it reversible" in words(shown)
@@ -69,7 +101,7 @@ def test_a_step_says_what_it_does_to_the_environment(site: Site) -> None:
 
 
 def test_the_row_for_a_wrong_alert_is_marked(site: Site) -> None:
-    assert "Late alert the alert is wrong" in words(page(site))
+    assert "200 the alert is wrong Late alert" in words(page(site))
 
 
 def test_a_look_says_what_is_normal_abnormal_and_empty(site: Site) -> None:
@@ -90,8 +122,9 @@ def test_go_and_done_are_told_by_checks_with_their_last_state(site: Site, tmp_pa
 
 def test_the_index_leads_from_symptom_and_alert(site: Site) -> None:
     shown = BeautifulSoup(runbook.index(site("runbooks/index.md")), "html.parser")
-    assert [link["href"] for link in shown.find_all("a")] == ["drain/", "drain/#ServerDown"]
+    assert [link["href"] for link in shown.find_all("a")] == ["drain/", "drain/", "drain/#ServerDown"]
     assert "One server is slow." in shown.get_text()
+    assert "HostDown (elsewhere)" in shown.get_text(" ", strip=True)
 
 
 def test_the_index_offers_the_alert_rules_where_they_were_written(site: Site, docs: Path) -> None:

@@ -13,6 +13,7 @@ from scaling_guide.model.results import Run
 from scaling_guide.render import configs
 from scaling_guide.render.commands import phase_commands, situation
 from scaling_guide.render.incident_pack import incident_pack, runbook_text
+from scaling_guide.render.procedure import Procedure
 from tests.macros.small_guide import make_check
 
 DATA = Path(__file__).parents[2] / "data"
@@ -33,8 +34,9 @@ def test_a_runbook_has_the_very_commands_that_are_rehearsed(name: str) -> None:
     found = situation(GUIDE, PRODUCTION, runbook)
     for phase in runbook.phases:
         for command in phase_commands(found, phase):
-            assert command.run in blocks
-            assert command.wait is None or command.wait in blocks
+            printed = Procedure(found).printed(command)
+            assert printed.run in blocks
+            assert printed.wait is None or printed.wait in blocks
 
 
 @pytest.mark.parametrize("name", GUIDE.runbooks)

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from scaling_guide.model.experiments import Experiment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.measurements import Measurement
+from scaling_guide.model.names import instead
+from scaling_guide.model.pages import docs, places
 from scaling_guide.model.problems import Problem
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.runbooks import Runbook
@@ -27,6 +29,98 @@ def alert_never_wrong(guide: Guide, today: date) -> Iterator[Problem]:
             yield problem(
                 runbook, "ALERT_NEVER_WRONG", what, "add a row with `alert_is_wrong: true`", "diagnose"
             )
+
+
+def row_order(guide: Guide, today: date) -> Iterator[Problem]:
+    """The last row, and only that, is for none of the others."""
+    for runbook in guide.runbooks.values():
+        *rows, last = runbook.diagnose
+        if not last.otherwise:
+            what = (
+                f"the last row of {runbook.id} is `{last.id}`, which does not say what to do when none holds"
+            )
+            yield problem(last, "ROW_LAST", what, "end with a row that has `otherwise: true`")
+        for row in rows:
+            if row.otherwise:
+                what = f"`{row.id}` of {runbook.id} is for none of the others, and others follow"
+                yield problem(row, "ROW_ORDER", what, "move it to the end", "otherwise")
+
+
+def row_twice(guide: Guide, today: date) -> Iterator[Problem]:
+    """Rows, or looks, that cannot be told apart."""
+    for runbook in guide.runbooks.values():
+        for kind in (runbook.diagnose, runbook.confirm):
+            seen: set[str] = set()
+            for record in kind:
+                if record.id in seen:
+                    what = f"{runbook.id} has `{record.id}` twice"
+                    yield problem(record, "ROW_TWICE", what, "rename one of them", "id")
+                seen.add(record.id)
+
+
+def row_without_way(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        for row in runbook.diagnose:
+            if not (row.steps or row.link or row.alert_is_wrong or row.otherwise):
+                what = f"`{row.id}` of {runbook.id} says what it is, and leads nowhere"
+                yield problem(row, "ROW_WITHOUT_WAY", what, "give it `steps` or a `link`")
+
+
+def row_unjudged(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        for row in runbook.diagnose:
+            if not row.otherwise and bool(row.holds) == (row.judged is not None):
+                what = f"nothing decides, or two things decide, whether `{row.id}` of {runbook.id} holds"
+                yield problem(
+                    row, "ROW_UNJUDGED", what, "give it `holds`, or `judged: person` where no look shows it"
+                )
+
+
+def row_of_no_look(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        looks = {look.id for look in runbook.confirm}
+        for row in runbook.diagnose:
+            for reading in row.holds:
+                if reading.look not in looks:
+                    what = f"`{row.id}` of {runbook.id} is read from look {reading.look}"
+                    yield problem(reading, "UNKNOWN_LOOK", what, instead(reading.look, looks), "look")
+
+
+def row_of_no_step(guide: Guide, today: date) -> Iterator[Problem]:
+    for runbook in guide.runbooks.values():
+        for row in runbook.diagnose:
+            for step in row.steps:
+                if isinstance(step, str) and step not in runbook.own_steps:
+                    what = f"`{row.id}` of {runbook.id} needs step {step}, which mitigates nothing here"
+                    yield problem(row, "UNKNOWN_STEP", what, instead(step, runbook.own_steps), "steps")
+            for check in row.despite:
+                if check not in runbook.preconditions.checks:
+                    what = (
+                        f"`{row.id}` of {runbook.id} goes on despite {check}, which is not looked at before"
+                    )
+                    repair = instead(check, runbook.preconditions.checks)
+                    yield problem(row, "UNKNOWN_DESPITE", what, repair, "despite")
+
+
+def row_to_nowhere(guide: Guide, today: date) -> Iterator[Problem]:
+    """Links of rows: to a runbook, or to a section of a topic's page."""
+    folder = docs(guide)
+    topics = {f"{section.id}/{entry.id}" for section in guide.sections for entry in section.topics}
+    for runbook in guide.runbooks.values():
+        for row in runbook.diagnose:
+            if row.link is None:
+                continue
+            page, _, anchor = row.link.partition("#")
+            name = page.removeprefix("runbooks/")
+            is_there = name in guide.runbooks if page != name else page in topics
+            if is_there and anchor and page == name and folder is not None:
+                is_there = anchor in places(guide, folder, page)
+            if is_there and anchor and page != name:
+                is_there = anchor in {*guide.runbooks[name].rows, *guide.runbooks[name].own_steps}
+            if not is_there:
+                what = f"`{row.id}` of {runbook.id} leads to {row.link}"
+                repair = "name `runbooks/ID`, or `section/topic#anchor` of a heading that is there"
+                yield problem(row, "UNKNOWN_WAY", what, repair, "link")
 
 
 def precondition_that_acts(guide: Guide, today: date) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What is wrong with the commands of runbooks: those that cannot be rendered, or are run nowhere."""
+"""What is wrong with the commands of runbooks: not to be rendered, too long, or run nowhere."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Problem
 from scaling_guide.model.runbooks import Confirm, Runbook, Step
+from scaling_guide.render.commands.printing import LONGEST, Printer
 from scaling_guide.render.commands.rendering import render, render_step, situation
 from scaling_guide.render.commands.situation import Situation, targets
 
@@ -26,25 +27,44 @@ def problems(guide: Guide) -> tuple[Problem, ...]:
 
 def _unrendered(guide: Guide, runbook: Runbook) -> Iterator[Problem]:
     for environment in guide.environments.values():
-        try:
-            given = runbook.rehearsal.parameters if runbook.rehearsal else {}
-            found = situation(guide, environment, runbook, given=given)
-        except _WRONG as error:
-            yield _problem(runbook, environment, error, "parameters")
-            continue
-        for placed in _placed(runbook):
+        # for the lab with the values that it practises with, for a reader with what is to be filled in
+        for practice in (True, False):
+            given = runbook.rehearsal.parameters if runbook.rehearsal and practice else {}
             try:
-                _rendered(placed, found)
+                found = situation(guide, environment, runbook, given=given, practice=practice)
             except _WRONG as error:
-                yield _problem(placed, environment, error, "run")
+                yield _problem(runbook, environment, error, "parameters")
+                break
+            complaints = [each for placed in _placed(runbook) for each in _wrong(placed, found)]
+            yield from complaints
+            if complaints:
+                break
 
 
-def _rendered(placed: Step | Confirm, found: Situation) -> None:
+def _wrong(placed: Step | Confirm, found: Situation) -> Iterator[Problem]:
+    """What is wrong with one command, once for an environment."""
+    printer = Printer(found)
+    try:
+        texts = [printer.text(text) for text in _rendered(placed, found)]
+    except _WRONG as error:
+        yield _problem(placed, found.environment, error, "run")
+        return
+    longest = max((len(line) for text in texts for line in text.splitlines()), default=0)
+    if longest > LONGEST:
+        what = f"has a line of {longest} characters for {found.environment.name}, more than {LONGEST}"
+        yield Problem(
+            placed.place("run"), "COMMAND_TOO_LONG", what, "shorten it, or break it where it may break"
+        )
+
+
+def _rendered(placed: Step | Confirm, found: Situation) -> Iterator[str]:
     for target in targets(placed, found):
         if isinstance(placed, Step):
-            render_step(placed, found, target)
+            command = render_step(placed, found, target)
+            yield command.run
+            yield command.wait or ""
         else:
-            render(placed.run, found, target)
+            yield render(placed.run, found, target)
 
 
 def _problem(
@@ -70,7 +90,12 @@ def _words(roles: set[str | None]) -> str:
 def _placed(runbook: Runbook) -> Iterator[Step | Confirm]:
     """Everything that is run by hand or in a rehearsal, in the order of the page."""
     yield from runbook.confirm
+    for row in runbook.diagnose:
+        yield from row.own_steps
+        if row.cause:
+            yield from row.cause.before
     for phase in runbook.phases.values():
         yield from phase.steps
+    yield from runbook.users
     if runbook.rehearsal:
         yield from runbook.rehearsal.before

@@ -3,9 +3,10 @@
 import getpass
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,17 @@ from scaling_guide.render.commands.situation import Situation, targets
 
 # between two looks of a wait, in seconds
 _PAUSE = 0.5
+
+
+class Asked(str):
+    """What is printed for a value that the reader has to give: `LIMIT?`, which is no value."""
+
+    def __rmul__(self, times: object) -> str:
+        return f"{times}x{self}"
+
+    def split(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Its parts: of a name with a schema, the schema and the name."""
+        return [Asked("SCHEMA?"), self]
 
 
 @dataclass(frozen=True)
@@ -45,10 +57,12 @@ def situation(
     server: str | None = None,
     given: Mapping[str, str] = MappingProxyType({}),
     user: str | None = None,
+    practice: bool = False,
 ) -> Situation:
     """A situation for the app server of that id (the first, where none is named), and for whoever asks.
 
-    Parameters that are not `given` take the runbook's example. Raises LookupError for an unknown server or
+    Parameters that are not `given` take the runbook's example; those that are asked for only in `practice`,
+    else they stand as a word for the reader to replace. Raises LookupError for an unknown server or
     parameter and ValueError for a parameter that a shell would not read as one plain word.
     """
     servers = {app.id: app for app in environment.apps}
@@ -60,9 +74,12 @@ def situation(
         known = ", ".join(runbook.parameters) or "none"
         raise LookupError(f"{runbook.id} has no parameter `{unknown[0]}`; there are: {known}")
     found = Situation(guide, environment, runbook, servers[named], {}, user or getpass.getuser())
-    examples = {name: render(each.example, found) for name, each in runbook.parameters.items()}
+    examples = {
+        name: Asked(f"{name.upper()}?") if each.safe and not practice else render(each.example, found)
+        for name, each in runbook.parameters.items()
+    }
     for name, value in given.items():
-        if shlex.quote(value) != value:
+        if not isinstance(value, Asked) and shlex.quote(value) != value:
             raise ValueError(f"{name}: `{value}` is not one plain word")
     return replace(found, parameters={**examples, **given})
 
@@ -70,10 +87,26 @@ def situation(
 def phase_commands(found: Situation, phase: str) -> tuple[Command, ...]:
     """The commands of a phase in the order of their run. A step comes once for each of its targets."""
     return tuple(
-        render_step(step, found, target)
-        for step in found.runbook.phases[phase].steps
-        for target in targets(step, found)
+        command
+        for steps, about in rounds(found.runbook.phases[phase].steps, found)
+        for step in steps
+        for command in step_commands(step, about)
     )
+
+
+def step_commands(step: Step, found: Situation) -> tuple[Command, ...]:
+    """The commands of a step, one for each of its targets. Raises as `render` does."""
+    return tuple(render_step(step, found, target) for target in targets(step, found))
+
+
+def rounds(steps: Sequence[Step], found: Situation) -> list[tuple[tuple[Step, ...], Situation]]:
+    """Steps that are taken together, with their situation: once, or in a round for each server."""
+    together: list[tuple[tuple[Step, ...], Situation]] = []
+    for is_round, group in groupby(steps, lambda step: step.each_server):
+        servers = found.environment.apps if is_round else (found.server,)
+        all_of_them = tuple(group)
+        together += [(all_of_them, replace(found, server=server)) for server in servers]
+    return together
 
 
 def render_step(step: Step, found: Situation, target: Target | None) -> Command:
@@ -157,5 +190,9 @@ def _compiled(template: str) -> Template:
 def _jinja() -> Jinja:
     # autoescape would turn a quote of a command into an HTML entity
     jinja = Jinja(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    jinja.filters |= {"quote": shlex.quote, "regex": re.escape}
+    jinja.filters |= {
+        "quote": shlex.quote,
+        "regex": re.escape,
+        "int": lambda value: value if isinstance(value, Asked) else int(float(value)),
+    }
     return jinja

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 from scaling_guide.model.target import AppTarget
 from scaling_guide.render.commands.situation import Situation
@@ -10,7 +11,7 @@ from scaling_guide.systems.web import commands as certificate
 from scaling_guide.systems.web.commands import BACKENDS
 
 
-def at_target(target: NginxTarget, found: Situation) -> dict[str, str]:
+def at_target(target: NginxTarget, found: Situation) -> dict[str, Any]:
     """The names that a template may use at this load balancer."""
     return commands(target, found.server) | certificate.commands(target, found)
 

@@ -1,6 +1,7 @@
 """Certificates of load balancers: a new one judged before it is used, and the one that is served."""
 
 import shlex
+from typing import Any
 
 from scaling_guide.model.target import LoadBalancer
 from scaling_guide.render.commands.situation import Situation
@@ -9,7 +10,7 @@ from scaling_guide.render.commands.situation import Situation
 BACKENDS = ("app", "app_sticky")
 
 
-def commands(target: LoadBalancer, found: Situation) -> dict[str, str]:
+def commands(target: LoadBalancer, found: Situation) -> dict[str, Any]:
     """The names that a template may use at a load balancer."""
     environment = found.environment
     site, used, new = (
@@ -22,7 +23,21 @@ def commands(target: LoadBalancer, found: Situation) -> dict[str, str]:
         f"timeout 5 openssl s_client -connect {target.address}:{target.https} -servername {site}"
         " < /dev/null 2> /dev/null | openssl x509 -noout -serial -enddate"
     )
+
+    def user_reads(path: str, times: int = 10) -> str:
+        """Reads as a user makes them; how many were answered, and the slowest. Fails where one was not."""
+        url = f"https://{environment.site}:{target.https}{path}"
+        cacert = f"--cacert {shlex.quote(target.trust)} " if target.trust else ""
+        return (
+            f"for i in $(seq {times}); do "
+            f"curl -sS -m 5 -o /dev/null -w '%{{http_code}} %{{time_total}}\\n' {cacert}"
+            f"--resolve {environment.site}:{target.https}:{target.address} {shlex.quote(url)}; done | "
+            "awk '$1 >= 200 && $1 < 400 {ok++} {n++; if ($2 > slowest) slowest = $2} "
+            'END {printf "%d of %d answered, the slowest in %.3f s\\n", ok, n, slowest; exit !n || ok < n}\''
+        )
+
     return {
+        "user_reads": user_reads,
         "certificate_new": new,
         "certificate_new_key": key,
         "certificate_good": f"openssl x509 -in {new} -noout -checkend {days * 86400} &&\n"

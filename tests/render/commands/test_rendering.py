@@ -81,9 +81,16 @@ def test_commands_come_in_the_order_of_the_steps() -> None:
 
 
 def test_parameters_take_the_example_that_the_documented_values_make() -> None:
+    place, runbook = GUIDE.environments["production"], GUIDE.runbooks["raise-connection-limits"]
+    documented = GUIDE.facts["haproxy-server-maxconn"].value(place.tier)
+    practised = situation(GUIDE, place, runbook, practice=True)
+    assert practised.parameters["server_requests"] == str(documented[1])
+
+
+def test_a_value_that_could_hurt_is_printed_as_a_word_to_replace() -> None:
     found = of("production", "raise-connection-limits")
-    documented = GUIDE.facts["haproxy-server-maxconn"].value(found.environment.tier)
-    assert found.parameters["server_requests"] == str(documented[1])
+    assert found.parameters["server_requests"] == "SERVER_REQUESTS?"
+    assert render("{{ 2 * server_requests | int }}", found) == "2xSERVER_REQUESTS?"
 
 
 def test_what_is_given_takes_the_place_of_the_example() -> None:
