@@ -7,6 +7,7 @@ from macros import measured
 from macros.context import Context
 from macros.escape import fill
 from macros.topic import seen, settings
+from scaling_guide.model.diagnoses import read
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.systems import systems
 from scaling_guide.render.commands import situation
@@ -125,4 +126,8 @@ def _all_pass(site: Context, checks: tuple[str, ...]) -> str:
 
 def _proven(site: Context, runbook: Runbook) -> Mapping[str, str]:
     """What the lab has shown of each row, in words; empty where nothing."""
-    return dict.fromkeys(runbook.rows, "")
+    proven = read(site.guide.directory, runbook.id)
+    if proven is None:
+        return dict.fromkeys(runbook.rows, "")
+    shown = f"rehearsed {proven.date.day} {proven.date:%b %Y}"
+    return {row: shown if proven.holds(runbook, row) else "" for row in runbook.rows}

@@ -26,6 +26,11 @@ _DEFERRED = (
         "and count what was lost.",
     ),
     Entry(
+        "diagnose",
+        "scaling_guide.cli.diagnose:diagnose",
+        "Bring about the cause of each row in the running lab, and see that this row decides.",
+    ),
+    Entry(
         "measure",
         "scaling_guide.cli.measure:measure",
         "Measure what the pages claim about speed, and hold the figures against the claim.",

@@ -99,15 +99,14 @@ class Confirm(Placed):
 class Cause(Record):
     """What the lab breaks for a row of a diagnosis, as in a scenario; nothing where all is well.
 
-    `on` names a target for a mutation, `overrides` replaces documented values, and `before` are commands
-    that bring about what no mutation does. `hold` lasts while the looks are taken, and is ended afterwards.
+    `on` names a target for a mutation; `before` are commands that bring about what no mutation does, and
+    `after` those that take it back.
     """
 
     given: tuple[Text, ...] = ()
     on: dict[Text, Id] = {}
-    overrides: dict[Id, Any] = {}
     before: tuple[Step, ...] = ()
-    hold: Text | None = None
+    after: tuple[Step, ...] = ()
 
 
 class Finding(Record):
