@@ -104,6 +104,9 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except SystemExit as end:
+        # Typer has made an exit code of Ctrl-C
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         sys.exit(ExitCode.USAGE if end.code == _NOT_UNDERSTOOD else end.code)
     except (NoSuchLab, NoSuchDay) as error:
         _say(error)

@@ -153,6 +153,19 @@ def find(values: Mapping[str, Any], setting: str) -> dict[str, Any]:
     return {_star(match): found for match, found in matches if match}
 
 
+def part(values: Mapping[str, Any], setting: str) -> dict[str, Any]:
+    """What of `values` is judged where `setting` is, by its own names; None for each thing that lacks it."""
+    if "*" not in setting:
+        return {setting: values[setting]} if setting in values else {}
+    things, _, key = setting.rpartition(" > ")
+    lacking: dict[str, Any] = {}
+    if _lacking(values, setting):
+        matches = (_pattern(things, _END).match(name) for name in values)
+        lacking = {f"{match[0]} > {key}": None for match in matches if match}
+    pattern = _pattern(setting)
+    return {**lacking, **{name: found for name, found in values.items() if pattern.fullmatch(name)}}
+
+
 def _lacking(values: Mapping[str, Any], setting: str) -> set[str]:
     """What the `*` in `server * > weight` stands for, with the setting or without it.
 
@@ -161,8 +174,11 @@ def _lacking(values: Mapping[str, Any], setting: str) -> set[str]:
     things, _, key = setting.rpartition(" > ")
     if "*" in key or "*" not in things or "*" in things.split(" > "):
         return set()
-    matches = (_pattern(things, r"(?= > |\Z)").match(name) for name in values)
+    matches = (_pattern(things, _END).match(name) for name in values)
     return {_star(match) for match in matches if match}
+
+
+_END = r"(?= > |\Z)"
 
 
 @cache

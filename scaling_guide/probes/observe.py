@@ -1,7 +1,6 @@
 """Ask every target that a selection of checks needs, many at the same time."""
 
 import queue
-import re
 import threading
 import time
 from collections import Counter
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.units import Unit, meaning
-from scaling_guide.probes import ssh, transport
+from scaling_guide.probes import own_limits, ssh, transport
 from scaling_guide.probes.observation import (
     CannotObserve,
     Failure,
@@ -22,6 +21,7 @@ from scaling_guide.probes.observation import (
     now,
 )
 from scaling_guide.probes.probe import Over, probe
+from scaling_guide.probes.secrets import masked
 
 # a probe ends itself at the deadline and then knows best what it was waiting for
 GRACE_SECONDS = 0.5
@@ -45,6 +45,9 @@ def observe(
     """
     needs = list(dict.fromkeys(wanted))
     seconds = meaning(environment.deadline, Unit.DURATION) / 1000 if deadline is None else deadline
+    lacking = own_limits.lack(min(len(needs), LOOKS))
+    if lacking is not None:
+        return {need: Failure(*need, Malformed.outcome, lacking, now(), 0.0) for need in needs}
     results = _Run(environment, needs, seconds).results()
     return {need: results[need] for need in needs}
 
@@ -105,7 +108,11 @@ class _Run:
             del self._waiting[need]
             begun = self._running[need] = _Begun()
             self._last_began = begun.started
-            threading.Thread(target=self._ask, args=(need,), name=" ".join(need), daemon=True).start()
+            try:
+                threading.Thread(target=self._ask, args=(need,), name=" ".join(need), daemon=True).start()
+            except (RuntimeError, MemoryError) as error:
+                del self._running[need]
+                self._fail(need, begun, Malformed.outcome, own_limits.cause(error) or str(error))
 
     def _may_time(self) -> bool:
         """Whether a look at a time may begin: the others have ended, or have had enough time to."""
@@ -134,10 +141,10 @@ class _Run:
         reason: CannotObserve | None = None
         try:
             transport.connect(host, self._seconds)
-        except CannotObserve as error:
-            reason = error
         except BaseException as error:  # also SystemExit: the thread must not end without a word
-            reason = Malformed(f"{type(error).__name__}: {error}")
+            lacking = own_limits.cause(error)
+            reason = error if isinstance(error, CannotObserve) and lacking is None else None
+            reason = reason or Malformed(lacking or f"{type(error).__name__}: {error}")
         self._next.put(lambda: self._opened(host, reason))
 
     # --------------------------------------------------------------------------------- what came of it
@@ -168,7 +175,7 @@ class _Run:
 
     def _fail(self, need: Need, begun: _Begun, outcome: str, message: str) -> None:
         self._results[need] = Failure(
-            *need, outcome, _without_secrets(message), begun.at, _since(begun.started)
+            *need, outcome, masked(message), begun.at, _since(begun.started)
         )
 
 
@@ -192,7 +199,7 @@ def _look(environment: Environment, need: Need, deadline: float) -> Result:
     began, started = now(), time.monotonic()
 
     def failure(outcome: str, message: str) -> Failure:
-        return Failure(name, target, outcome, _without_secrets(message), began, _since(started))
+        return Failure(name, target, outcome, masked(message), began, _since(started))
 
     try:
         if target not in environment.targets:
@@ -202,16 +209,13 @@ def _look(environment: Environment, need: Need, deadline: float) -> Result:
         if not values:
             raise Malformed("the probe saw nothing at all")
         return Observation(name, target, version, began, _since(started), dict(values))
-    except CannotObserve as reason:
-        return failure(reason.outcome, str(reason))
     except BaseException as error:  # also SystemExit: the look must not end without a word
-        return failure("error", f"{type(error).__name__}: {error}")
+        if (lacking := own_limits.cause(error)) is not None:
+            return failure(Malformed.outcome, lacking)
+        if isinstance(error, CannotObserve):
+            return failure(error.outcome, str(error))
+        return failure(Malformed.outcome, f"{type(error).__name__}: {error}")
 
 
 def _since(started: float) -> float:
     return round(time.monotonic() - started, 4)
-
-
-def _without_secrets(message: str) -> str:
-    """`message` without the password that a URI in it may hold."""
-    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", message)

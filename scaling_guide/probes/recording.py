@@ -21,7 +21,10 @@ class ReplayError(ValueError):
 
 
 def save(path: Path, environment: str, results: Mapping[Need, Result]) -> None:
-    """Keep `results` in a JSON file that is written whole or not at all. Raises OSError."""
+    """Keep `results` in a JSON file that only its owner may read, written whole or not at all.
+
+    Raises OSError.
+    """
     rows = [{"kind": type(result).__name__.lower(), **asdict(result)} for result in results.values()]
     document = {"schema": SCHEMA, "environment": environment, "saved_at": now(), "results": rows}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +32,6 @@ def save(path: Path, environment: str, results: Mapping[Need, Result]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(json.dumps(document, indent=1) + "\n")
-        os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

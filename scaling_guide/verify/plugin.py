@@ -29,7 +29,7 @@ from scaling_guide.probes.observation import Failure, Result
 from scaling_guide.probes.recording import ReplayError, replay, save
 from scaling_guide.verify.check import Check, judge
 from scaling_guide.verify.reports import explanation, verdict, write
-from scaling_guide.verify.run import Need, Observations, now, observe_for
+from scaling_guide.verify.run import Need, Observations, judged_by, now, observe_for
 from scaling_guide.verify.selection import Selection, every_check, runbook_checks, select, topic_checks
 
 _PROPERTY = "check result"
@@ -155,7 +155,7 @@ class GuideSession:
                 return self._replayed(Path(option.replay), checks)
             known = observe_for(self.environment, checks)
             if option.save:
-                save(Path(option.save), self.environment.name, known)
+                save(Path(option.save), self.environment.name, judged_by(checks, known))
         except (OSError, ReplayError) as error:
             raise pytest.UsageError(str(error)) from None
         return known
@@ -267,7 +267,8 @@ class _Distribution:
     def pytest_configure_node(self, node: Any) -> None:
         session = self._session
         if self._file is None:
-            known = session.look(select(session.guide, session.environment, session.selection))
+            checks = select(session.guide, session.environment, session.selection)
+            known = judged_by(checks, session.look(checks))
             self._file = Path(tempfile.mkdtemp(prefix="guide-")) / "observations.json"
             save(self._file, session.environment.name, known)
         node.workerinput["observations"] = str(self._file)

@@ -1,12 +1,15 @@
 """A run: which observations the checks need, and what they came to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from scaling_guide.model.environments import Environment
+from scaling_guide.model.expectation import part
 from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.results import Run
-from scaling_guide.probes.observation import Result
+from scaling_guide.probes.observation import HOLDER, Observation, Result
 from scaling_guide.probes.observe import observe
 from scaling_guide.verify.check import Check, judge
 
@@ -37,6 +40,29 @@ class Observations:
             if count == len(attempts):
                 attempts.append(observe(self._environment, [check.needs])[check.needs])
         return attempts
+
+
+def judged_by(checks: Iterable[Check], known: Mapping[Need, Result]) -> dict[Need, Result]:
+    """`known` with no more than `checks` are judged by: what else a file or a server said may be secret."""
+    kept: dict[Need, dict[str, Any]] = {}
+    for check in checks:
+        result = known[check.needs]
+        if isinstance(result, Observation):
+            setting = check.fact.claim(check.environment).setting
+            notes = (f"{setting} > {note}" for note in (HOLDER, "by"))
+            values = kept.setdefault(check.needs, {})
+            values |= part(result.values, setting)
+            values |= {note: result.values[note] for note in notes if note in result.values}
+    return {
+        need: replace(result, values={**kept.get(need, {}), _LEFT_OUT: len(result.values)})
+        if isinstance(result, Observation)
+        else result
+        for need, result in known.items()
+    }
+
+
+# an observation of nothing is damaged; this one has values, of which no fact may name one
+_LEFT_OUT = "settings observed"
 
 
 def observe_for(environment: Environment, checks: Iterable[Check]) -> dict[Need, Result]:

@@ -268,7 +268,7 @@ def test_what_was_saved_can_be_judged_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "seen.json"
     save(path, "staging", SEEN)
     assert replay(path) == replay(path, "staging") == SEEN
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["seen.json"]
 
 

@@ -335,6 +335,17 @@ def test_a_replay_has_the_time_of_its_observations(verified: Run, world: World, 
     assert datetime.fromtimestamp(float(finished), UTC).year == 2020
 
 
+def test_what_is_kept_is_for_its_owner_and_holds_what_facts_name_alone(
+    verified: Run, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "seen.json"
+    verified("--target=haproxy", f"--save={file}")
+    assert file.stat().st_mode & 0o777 == 0o600
+    kept = {name for row in json.loads(file.read_text())["results"] for name in row["values"]}
+    checks = select(guide(), LAB, Selection(targets=frozenset({"haproxy"})))
+    assert kept - {at(check.fact.claim(LAB).setting) for check in checks} == {"settings observed"}
+
+
 DAMAGED = {
     "truncated": (lambda text: text[:-20], "is not a whole JSON document"),
     "of another format": (lambda text: "[]", "holds no observations of schema"),

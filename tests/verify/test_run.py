@@ -9,8 +9,8 @@ from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.results import Run
 from scaling_guide.probes.observation import Observation, Result
 from scaling_guide.verify import run
-from scaling_guide.verify.check import Check
-from scaling_guide.verify.run import Observations, observe_for, verify
+from scaling_guide.verify.check import Check, judge
+from scaling_guide.verify.run import Observations, judged_by, observe_for, verify
 from tests.verify.records import make_fact
 
 NEED = ("haproxy_config", "lb")
@@ -109,3 +109,32 @@ def test_an_observation_is_shown_as_it_was_found(check, environment, later) -> N
     later(seen)
     row = verify(environment, [check]).document()["checks"][0]
     assert (row["found"], row["observed_at"], row["seconds"]) == ("3", "2026-06-15T12:00:00.000Z", 0.5)
+
+
+# ------------------------------------------------------------------------------------------- what is kept
+
+
+def test_no_more_is_kept_than_checks_are_judged_by(check, environment) -> None:
+    values = {
+        "backend app > retries": 3,
+        "global > stats auth": "admin:correct-horse",
+        "defaults > mode": "http",
+    }
+    seen = Observation(*NEED, "2.6.12", "2026-06-15T12:00:00.000Z", 0.5, values)
+    kept = judged_by([check], {NEED: seen})[NEED]
+    assert isinstance(kept, Observation)
+    assert kept.values == {"backend app > retries": 3, "settings observed": 3}
+    assert judge(check, [kept]) == judge(check, [seen])
+
+
+def test_what_is_kept_of_servers_still_shows_which_lacks_a_setting(environment) -> None:
+    lacking = Check(
+        make_fact(setting="backend app > server * > weight"), environment.targets["lb"], environment
+    )
+    values = {"backend app > server a > weight": 5, "backend app > server b > address": "10.0.0.2"}
+    seen = Observation(*NEED, "2.6.12", "2026-06-15T12:00:00.000Z", 0.5, values)
+    kept = judged_by([lacking], {NEED: seen})[NEED]
+    assert isinstance(kept, Observation)
+    assert "10.0.0.2" not in kept.values.values()
+    assert judge(lacking, [kept]) == judge(lacking, [seen])
+    assert judge(lacking, [kept]).outcome is Outcome.FAIL

@@ -15,6 +15,7 @@ from scaling_guide.model.environments import Environment
 from scaling_guide.probes import staleness
 from scaling_guide.probes.observation import Found, Malformed, Unreachable, Unsupported
 from scaling_guide.probes.probe import Over, Probe, grep
+from scaling_guide.probes.secrets import complaint
 from scaling_guide.probes.transport import Output, Talk, ask
 from scaling_guide.systems.haproxy.target import HaproxyTarget
 from scaling_guide.systems.web import probes
@@ -101,7 +102,7 @@ def _tested(answer: Output) -> dict[str, Any]:
     if any(_DENIED in line for line in alerts):
         raise Unreachable(f"the checker's user may not test the file: {alerts[0]}: let it use sudo")
     result = (alerts or said[-1:] or [f"`haproxy -c` ended with {answer.exit_code}"])[0]
-    return {"test > result": result, "test > message": "\n".join(said) or result}
+    return {"test > result": complaint(result), "test > message": complaint("\n".join(said) or result)}
 
 
 # --------------------------------------------------------------------------------- the running process

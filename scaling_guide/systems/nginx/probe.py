@@ -22,6 +22,7 @@ from scaling_guide.model.units import Unit, meaning
 from scaling_guide.probes import staleness
 from scaling_guide.probes.observation import Found, Malformed, Timeout, Unreachable, Unsupported
 from scaling_guide.probes.probe import Over, Probe, grep
+from scaling_guide.probes.secrets import complaint
 from scaling_guide.probes.transport import Output, ask, exchange
 from scaling_guide.systems.nginx.target import NginxTarget
 from scaling_guide.systems.web import probes
@@ -234,7 +235,7 @@ def _tested(answer: Output, ours: bool) -> dict[str, Any]:
     if not ours and any(_DENIED in line for line in refusals):
         raise Unreachable(f"the checker's user may not test the files: {refusals[0]}: let it use sudo")
     result = refusals[0] if refusals else f"`nginx -t` ended with {answer.exit_code}"
-    return {"test > result": result, "test > message": "\n".join(said) or result}
+    return {"test > result": complaint(result), "test > message": complaint("\n".join(said) or result)}
 
 
 def _worked(

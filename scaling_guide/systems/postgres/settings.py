@@ -218,7 +218,7 @@ def assignments(text: str) -> Iterator[tuple[str, str]]:
 def methods(text: str) -> list[str]:
     """The ways of logging in that a pg_hba.conf allows. Raises Malformed for a line that is too short."""
     found = []
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].split()
         if not words:
             continue
@@ -227,7 +227,7 @@ def methods(text: str) -> list[str]:
         if words[0] != "local" and len(words) > place and re.match(r"[0-9]", words[place]):
             place += 1
         if len(words) <= place:
-            raise Malformed(f"a line of pg_hba.conf is too short: {line.strip()!r}")
+            raise Malformed(f"line {number} of pg_hba.conf is too short")
         found.append(words[place])
     return sorted(set(found))
 

@@ -272,14 +272,14 @@ def read(target: RedisTarget, text: str, included: str) -> Mapping[str, str]:
     Names are in small letters, an empty argument is shown as `""`, several arguments joined by a space.
     """
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
             name, *arguments = shlex.split(line)
         except ValueError:
             raise Malformed(
-                f"{target.id}: a quotation in {target.config} does not end: {line[:40]!r}"
+                f"{target.id}: a quotation in {target.config}, line {number}, does not end"
             ) from None
         if name.lower() == "include":
             if arguments != [target.secrets]:

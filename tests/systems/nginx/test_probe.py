@@ -400,7 +400,7 @@ def test_a_refused_file_is_reported_with_the_reason_and_the_workers_are_still_ob
 ) -> None:
     server.config.write_text(server.text.replace("events {", "evnts {"))
     values = server.look()
-    assert values["test > result"].startswith('[emerg] unknown directive "evnts"')
+    assert values["test > result"].startswith('[emerg] unknown directive "***" in /')
     assert values["workers > count"] == os.cpu_count()
     assert values["workers > older than disk"] == "yes"
 
