@@ -15,6 +15,8 @@ REPO = Path(__file__).parents[1]
 # each floor stands on those below it; rooms on one floor do not know each other
 FLOORS = (("model",), ("capacity", "render", "probes"), ("verify",), ("lab",), ("cli", "macros", "checks"))
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# the program itself, on top of all
+FLOOR["start"] = len(FLOORS)
 
 # the part of a system's package decides which floors of the engine it may stand on; all others may observe
 PARTS = {"about": "model", "target": "model", "plans": "model", "capacity": "verify", "commands": "verify"}
