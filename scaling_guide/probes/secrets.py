@@ -7,7 +7,7 @@ _WORDS = "password|passwd|passphrase|requirepass|masterauth|auth[_-]pass|secret|
 _SECRETS = (
     # a URI with a password
     (re.compile(r"(://[^/@\s:]*):[^/@\s]*@"), rf"\1:{MASK}@"),
-    # HAProxy's `stats auth user:password`
+    # `stats auth user:password`
     (re.compile(r"(\bstats\s+auth)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),
     # a header that logs in
     (re.compile(r"(\bauthorization\b\W{1,3}(?:basic|bearer)?)\s*[^\s'\"]+", re.IGNORECASE), rf"\1 {MASK}"),
@@ -15,7 +15,7 @@ _SECRETS = (
     (re.compile(rf"((?:{_WORDS})['\"]?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE), rf"\1{MASK}"),
     # the same as a directive with its value
     (re.compile(r"(\b(?:requirepass|masterauth|insecure-password)\s+)\S+", re.IGNORECASE), rf"\1{MASK}"),
-    # a user of Redis, whose passwords begin with > or #
+    # a user in an ACL, whose passwords begin with > or #
     (re.compile(r"(?<=\s)[>#<!][^\s'\"]+"), MASK),
 )
 _QUOTED = re.compile(r"'(?!/)[^']*'|\"(?!/)[^\"]*\"")
