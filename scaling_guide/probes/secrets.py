@@ -18,10 +18,7 @@ _SECRETS = (
     # a user in an ACL, whose passwords begin with > or #
     (re.compile(r"(?<=\s)[>#<!][^\s'\"]+"), MASK),
 )
-_QUOTED = re.compile(r"'(?!/)[^']*'|\"(?!/)[^\"]*\"")
-_QUOTES_A_LINE = re.compile(
-    "unknown|unexpected|invalid|too long|unterminated|duplicate|expects|missing|parsing", re.IGNORECASE
-)
+_QUOTED = re.compile(r"'(?!/)[^'\n]*'|\"(?!/)[^\"\n]*\"")
 
 
 def masked(message: str) -> str:
@@ -36,10 +33,7 @@ def complaint(message: str) -> str:
 
     Any word may be a secret where a wrong file was named, so its file and line must be enough to find it.
     """
-    return "\n".join(
-        _QUOTED.sub(_mask, line) if _QUOTES_A_LINE.search(line) else line
-        for line in masked(message).splitlines()
-    )
+    return _QUOTED.sub(_mask, masked(message))
 
 
 def _mask(quoted: re.Match[str]) -> str:

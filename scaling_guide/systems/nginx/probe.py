@@ -309,10 +309,10 @@ def _parsed(path: str, text: str, scratch: Path, accepted: bool) -> list[dict[st
     payload = crossplane.parse(str(copy), single=True, check_ctx=False, check_args=not accepted)
     if accepted and payload["errors"]:
         error = payload["errors"][0]
-        raise Malformed(f"{path}:{error['line']}: {error['error'].replace(str(copy), path)}")
+        raise Malformed(f"{path}:{error['line']}: {complaint(error['error'].replace(str(copy), path))}")
     directives: list[dict[str, Any]] = payload["config"][0]["parsed"]
     if payload["errors"] and not directives:
-        raise Malformed(f"{path}: {payload['errors'][0]['error'].replace(str(copy), path)}")
+        raise Malformed(f"{path}: {complaint(payload['errors'][0]['error'].replace(str(copy), path))}")
     return directives
 
 
