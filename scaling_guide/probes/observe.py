@@ -174,9 +174,7 @@ class _Run:
                 self._opened(host, Timeout(f"{host}: no connection within {self._seconds:g} s"))
 
     def _fail(self, need: Need, begun: _Begun, outcome: str, message: str) -> None:
-        self._results[need] = Failure(
-            *need, outcome, masked(message), begun.at, _since(begun.started)
-        )
+        self._results[need] = Failure(*need, outcome, masked(message), begun.at, _since(begun.started))
 
 
 def _is_timed(environment: Environment, need: Need) -> bool:
