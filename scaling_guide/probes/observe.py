@@ -83,6 +83,8 @@ class _Run:
         while self._waiting or self._running:
             self._open_connections()
             self._begin_looks()
+            if not (self._running or self._opening):
+                continue  # no thread could be started
             try:
                 self._next.get(timeout=self._patience())()
             except queue.Empty:

@@ -13,6 +13,7 @@ import pytest
 from scaling_guide.model.outcome import Outcome
 from scaling_guide.probes import observe, own_limits
 from scaling_guide.probes.observation import Failure, Need, Result, Unreachable
+from scaling_guide.probes.probe import Over
 from scaling_guide.verify.check import judge
 from scaling_guide.verify.run import observe_for
 from scaling_guide.verify.selection import Selection, select
@@ -37,6 +38,7 @@ def disguised(error: Exception) -> Any:
 def observed(monkeypatch: pytest.MonkeyPatch, look: Any) -> Result:
     class Probe:
         timed = False
+        over = Over.NETWORK
 
     Probe.look = staticmethod(look)  # type: ignore[attr-defined]
     monkeypatch.setattr(observe, "probe", lambda *_: Probe)
