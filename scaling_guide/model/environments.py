@@ -1,5 +1,6 @@
 """The places that the guide can be held against, and the servers in them."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Union
@@ -55,9 +56,12 @@ class Attestation(Record):
 class Environment(Record):
     """A place where the guide can be held against reality.
 
-    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks.
-    `page` is the page whose weight is held to a budget, `api` a list that is read page by page. `contacts`
-    says how to reach each owner of a runbook.
+    `commands` are the ways in which this environment restarts and reloads a target, used by runbooks. `page`
+    is the page whose weight is held to a budget. `contacts` says how to reach each owner of a runbook.
+
+    `names` are the names that parts have here for which facts say a role: `{upstream}`, `{backend}`. Those
+    left out are named as in `data/names.yml`. `capabilities` are what the application offers to be asked,
+    each with its path; a fact that needs one which is not named is out of scope.
     """
 
     title: Text
@@ -66,15 +70,17 @@ class Environment(Record):
     example: bool = False
     site: Text
     page: Text = "/"
-    api: Text = "/api/items"
     deadline: Duration = "5s"
     commands: dict[str, Text] = {}
     contacts: dict[Text, Text] = {}
+    names: dict[Text, Text] = {}
+    capabilities: dict[Id, Text] = {}
     targets: Annotated[Targets, Field(min_length=1)]
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()
 
     _name: str = PrivateAttr(default="")
+    _default_names: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _cache_keys: Mapping[str, float] = PrivateAttr(default_factory=dict)
 
     @property
@@ -92,6 +98,20 @@ class Environment(Record):
         return tuple(target for target in self.targets.values() if target.system in names)
 
     @property
+    def api(self) -> str:
+        """The path of the list that is read page by page."""
+        return self.capabilities.get("list", "/api/items")
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The name here of each part for which facts say a role."""
+        return {**self._default_names, **self.names}
+
+    def fill(self, setting: str) -> str:
+        """A setting with `{site}` and the roles in it replaced by the names here."""
+        return _ROLE.sub(lambda role: self.named.get(role[1], role[0]), setting.replace("{site}", self.site))
+
+    @property
     def placeholders(self) -> Mapping[str, Any]:
         """What facts may leave to the environment: the name in the data to the value here."""
         return {name: fill(self) for name, fill in PLACEHOLDERS.items()}
@@ -101,6 +121,9 @@ class Environment(Record):
         """The processes of the application, in the order of the file."""
         return tuple(target for target in self.targets.values() if isinstance(target, AppTarget))
 
+
+# a role in a setting: `{sticky upstream}`
+_ROLE = re.compile(r"\{([a-z]+(?: [a-z]+)*)\}")
 
 PLACEHOLDERS: Mapping[str, Callable[[Environment], Any]] = {
     "{site}": lambda environment: environment.site,

@@ -46,12 +46,14 @@ class Operator(StrEnum):
 class Verdict:
     """Whether one observation met the expectation, and what was found, in words.
 
-    `undetermined` is the reason why neither can be said; `met` is then false.
+    `undetermined` is the reason why neither can be said; `met` is then false. `by_default` says that the
+    value is what the product does where the setting is left out.
     """
 
     met: bool
     found: str
     undetermined: str | None = None
+    by_default: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,20 @@ class Expectation:
         if unknown and not bad:
             return Verdict(False, "unknown", self._shown(unknown))
         return Verdict(not bad, self._shown(bad or matches))
+
+    def left_out(self, values: Mapping[str, Any], setting: str) -> tuple[str, ...]:
+        """The full names that `setting` would have in the places seen where it is left out.
+
+        A place is seen when something else in it was found; of what was not seen nothing is said.
+        """
+        place, _, key = setting.rpartition(" > ")
+        if "*" in key:
+            return ()
+        if "*" not in place:
+            seen = not place or any(name.startswith(f"{place} > ") for name in values)
+            return (setting,) if seen and setting not in values else ()
+        missing = _lacking(values, setting) - find(values, setting).keys()
+        return tuple(_named(place, star) + f" > {key}" for star in sorted(missing))
 
     def _is_unknown(self, found: Found) -> bool:
         return isinstance(found, Undetermined) and not (found.empty and self.empty_meets)
@@ -184,6 +200,12 @@ _END = r"(?= > |\Z)"
 @cache
 def _pattern(setting: str, end: str = "") -> re.Pattern[str]:
     return re.compile("([^>]+)".join(re.escape(part) for part in setting.split("*")) + end)
+
+
+def _named(place: str, star: str) -> str:
+    """`place` with each `*` replaced by what it stood for."""
+    parts = iter(star.split(" > "))
+    return re.sub(r"\*", lambda _: next(parts), place)
 
 
 def _star(match: re.Match[str]) -> str:

@@ -14,7 +14,11 @@ from scaling_guide.model.record import TIERS, Id, Record, Text, TierName, Versio
 from scaling_guide.model.sources import Citation
 from scaling_guide.model.systems import ProbeName, SystemName
 from scaling_guide.model.target import Target
-from scaling_guide.model.units import Unit
+from scaling_guide.model.units import Scalar, Unit
+from scaling_guide.model.versions import version
+
+# values of an environment that names the processes of the application
+_OF_APPS = ("{apps}", "{app count}", "{app version}")
 
 
 class EmptyRule(Record):
@@ -24,6 +28,14 @@ class EmptyRule(Record):
     because: Text
 
 
+class Default(Record):
+    """What the product does if the setting is left out, in the versions from `since` to before `until`."""
+
+    value: Scalar | tuple[Scalar, ...]
+    since: Version | None = None
+    until: Version | None = None
+
+
 class Fact(Record):
     """One documented fact: printed on a page, rendered into a config, asked of the live environment.
 
@@ -31,6 +43,9 @@ class Fact(Record):
     one operator whose value is the same for all tiers, or a mapping with a value for each tier. `{site}`,
     `{apps}` and the other names of `Environment.placeholders` stand for what the environment says. `use` is
     the value that config files take where the expectation leaves room.
+
+    `needs` are capabilities of the application without which the fact cannot be asked. `default` is what the
+    product does where the setting is left out, and then what is judged.
 
     `roles` limits the fact to targets with these roles: a primary's setting is not a replica's.
     `alternatives` are other values that the product knows, wrong here, for settings whose neighbours cannot
@@ -57,6 +72,8 @@ class Fact(Record):
     name: Text | None = None
     seen_by: tuple[Id, ...] = ()
     when_empty: EmptyRule | None = None
+    needs: tuple[Id, ...] = ()
+    default: Default | None = None
 
     _id: str = PrivateAttr(default="")
     _topic: str | None = PrivateAttr(default=None)
@@ -102,9 +119,25 @@ class Fact(Record):
 
     def targets(self, environment: Environment) -> tuple[Target, ...]:
         """What the fact is asked of in `environment`: the targets of the systems and roles it speaks of."""
+        if not set(self.needs) <= environment.capabilities.keys():
+            return ()
+        if self.expect[self.operator] in _OF_APPS and not environment.apps:
+            return ()
         return tuple(
             target for target in environment.of(*self.systems) if not self.roles or target.role in self.roles
         )
+
+    def default_for(self, running: str) -> Any:
+        """What version `running` of the product does without the setting; None if that is not known."""
+        default = self.default
+        if default is None or (default.until and version(running) >= version(default.until)):
+            return None
+        return None if default.since and version(running) < version(default.since) else default.value
+
+    def is_default(self, tier: TierName, running: str) -> bool:
+        """Whether what the product does in version `running` without the setting meets the expectation."""
+        default = self.default_for(running)
+        return default is not None and self.expectation(tier).judge({"default": default}, "default").met
 
     def digest(self, tier: TierName) -> str:
         """A fingerprint of what is claimed for `tier`: it changes exactly when a verification is outdated."""
@@ -122,7 +155,7 @@ class Fact(Record):
             filled = environment.placeholders.get(expectation.value)
             if filled is not None:
                 expectation = replace(expectation, value=filled)
-        return Claim(self.setting.replace("{site}", environment.site), expectation)
+        return Claim(environment.fill(self.setting), expectation)
 
 
 def is_tiered(written: Any) -> bool:
@@ -142,6 +175,11 @@ class Claim:
     setting: str
     expectation: Expectation
 
-    def judge(self, values: Mapping[str, Any]) -> Verdict:
-        """Hold the observation's values against the claim."""
-        return self.expectation.judge(values, self.setting)
+    def judge(self, values: Mapping[str, Any], default: Any = None) -> Verdict:
+        """Hold the observation's values against the claim; `default` replaces a setting that is left out."""
+        verdict = self.expectation.judge(values, self.setting)
+        left_out = () if default is None else self.expectation.left_out(values, self.setting)
+        if not left_out:
+            return verdict
+        filled = self.expectation.judge({**values, **dict.fromkeys(left_out, default)}, self.setting)
+        return replace(filled, by_default=True)

@@ -49,6 +49,7 @@ class Guide(BaseModel):
     environments: dict[str, Environment]
     unnoticed: tuple[Unnoticed, ...] = ()
     cache_keys: dict[str, CacheKeys] = {}
+    names: dict[str, str] = {}
     findings: tuple[Problem, ...] = ()
     unavailable: dict[str, tuple[Problem, ...]] = {}
     questions: dict[str, tuple[Question, ...]] = {}

@@ -54,7 +54,10 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A line that was left out, the checks that noticed, and whether the server refused to run without it."""
+    """A line that was left out, the checks that noticed, and whether the server refused to run without it.
+
+    `same_by_default` says that the product does without it what its facts document.
+    """
 
     target: str
     system: str
@@ -63,10 +66,11 @@ class Deletion:
     text: str
     refused: bool
     noticed_by: tuple[str, ...]
+    same_by_default: bool = False
 
     @property
     def unnoticed(self) -> bool:
-        return not self.refused and not self.noticed_by
+        return not (self.refused or self.noticed_by or self.same_by_default)
 
     def arguments(self, guide: Guide) -> tuple[Unnoticed, ...]:
         """What `data/unnoticed.yml` says for leaving the line unchecked."""

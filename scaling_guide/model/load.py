@@ -27,7 +27,7 @@ from scaling_guide.model import (
 )
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.problems import Invalid, Location, Problem
-from scaling_guide.model.record import Id, Record, TierName
+from scaling_guide.model.record import Id, Record, Text, TierName
 from scaling_guide.model.rules import AGE_RULES, REFERENCE_CODES, RULES
 from scaling_guide.model.systems import plan_records
 from scaling_guide.model.today import today as current_day
@@ -133,6 +133,7 @@ class _Reader:
         for product, lines in printed.items():
             for message_id, message in lines.items():
                 message._id, message._product = message_id, product
+        names = self.read_if_there("names.yml", dict[Text, Text])
         guide = Guide(
             directory=self.directory,
             sections=self.file("guide.yml", tuple[topics.Section, ...], ()),
@@ -141,6 +142,7 @@ class _Reader:
             budgets=self.file("budgets.yml", dict[Id, budgets.Budget], {}),
             thresholds=self.file("thresholds.yml", dict[Id, budgets.Threshold], {}),
             unnoticed=self.file("unnoticed.yml", tuple[topics.Unnoticed, ...], ()),
+            names=names,
             cache_keys=self.file("cache_keys.yml", dict[Id, cache_keys.CacheKeys], {}),
             topics=written,
             runbooks=procedures,
@@ -154,6 +156,7 @@ class _Reader:
         )
         for environment in places.values():
             environment._cache_keys = guide.lifetimes(environment.tier)
+            environment._default_names = names
         return guide
 
     def folder(self, name: str, kind: Any, depth: int = 1) -> dict[str, Any]:
@@ -181,6 +184,11 @@ class _Reader:
             return empty
         record = self.read(path, kind)
         return empty if record is None else record
+
+    def read_if_there(self, name: str, kind: Any) -> dict[str, Any]:
+        """The mapping in a file that need not exist."""
+        path = self.directory / name
+        return (self.read(path, kind) or {}) if path.is_file() else {}
 
     def read(self, path: Path, kind: Any) -> Any:
         """The record of a file, or None where it has problems of form; they are noted."""

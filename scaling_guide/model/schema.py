@@ -26,7 +26,7 @@ from scaling_guide.model import (
     sources,
     topics,
 )
-from scaling_guide.model.record import Id, TierName
+from scaling_guide.model.record import Id, Text, TierName
 from scaling_guide.model.systems import plan_records
 
 
@@ -44,6 +44,7 @@ KINDS = {
     "budgets": Kind("budgets.yml", dict[Id, budgets.Budget]),
     "thresholds": Kind("thresholds.yml", dict[Id, budgets.Threshold]),
     "unnoticed": Kind("unnoticed.yml", tuple[topics.Unnoticed, ...]),
+    "names": Kind("names.yml", dict[Text, Text]),
     "cache_keys": Kind("cache_keys.yml", dict[Id, cache_keys.CacheKeys]),
     "plans": Kind("plans/*.yml", plan_records()),
     "topic": Kind("topics/*/*.yml", topics.Topic),

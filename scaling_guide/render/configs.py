@@ -12,8 +12,8 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.record import TierName
-from scaling_guide.model.rules.facts import version
 from scaling_guide.model.target import Target
+from scaling_guide.model.versions import version
 
 
 def render(

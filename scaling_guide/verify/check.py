@@ -8,9 +8,10 @@ from scaling_guide.model.environments import Environment, Waiver
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.outcome import Outcome
 from scaling_guide.model.results import CheckResult
-from scaling_guide.model.rules.facts import version
+from scaling_guide.model.systems import systems
 from scaling_guide.model.target import Target
 from scaling_guide.model.today import today as current_day
+from scaling_guide.model.versions import version
 from scaling_guide.probes.by_hand import by_hand
 from scaling_guide.probes.observation import HOLDER, Failure, Observation, Result
 from scaling_guide.probes.probe import probe
@@ -103,12 +104,15 @@ def _judge_one(check: Check, result: Result) -> _Judgement:
     if gate:
         return _Judgement(Outcome.NOT_APPLICABLE, None, gate)
     claim = fact.claim(check.environment)
-    verdict = claim.judge(result.values)
+    running = result.version or check.target.version
+    verdict = claim.judge(result.values, fact.default_for(running))
     if verdict.undetermined is not None:
         message = f"{check.target.id}: {claim.setting} cannot be determined: {verdict.undetermined}"
         return _Judgement(Outcome.UNDETERMINED, None, message)
     expected = claim.expectation.words()
     found = _vouched(fact, claim.setting, result, verdict.found)
+    if verdict.by_default:
+        found = f"{found}, the default of {systems()[check.target.system].title} {running}"
     if verdict.met:
         return _Judgement(Outcome.PASS, found, f"{claim.setting} is {found}")
     message = f"{check.target.id}: {claim.setting} is {found}, expected {expected}"

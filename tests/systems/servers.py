@@ -27,6 +27,13 @@ from scaling_guide.systems.nginx.target import NginxTarget
 from tests import numbers
 
 SITE = "app.lab.test"
+CAPABILITIES = {
+    "whoami": "/whoami",
+    "errors": "/fail?status=404",
+    "sticky": "/sticky/whoami",
+    "about": "/about",
+    "list": "/api/items",
+}
 HOST = f"{numbers.own().net}.20"
 START_SECONDS = 5.0
 
@@ -40,7 +47,7 @@ def environment(**targets: Target) -> Environment:
     for name, target in targets.items():
         target._id = name.replace("_", "-")
     named = {target.id: target for target in targets.values()}
-    return Environment(title="Test", tier="medium", site=SITE, targets=named)
+    return Environment(title="Test", tier="medium", site=SITE, targets=named, capabilities=CAPABILITIES)
 
 
 def nginx_target(https: int = 1, http: int = 1, trust: Path | None = None, **more: Any) -> NginxTarget:

@@ -77,7 +77,24 @@ def _disturbed(kill: Kill) -> frozenset[str]:
 def _deletion(bench: Bench, line: Mutant, refused: bool, noticed: frozenset[str]) -> Deletion:
     ((file, number),) = _change(line).lines
     target = bench.target
-    return Deletion(target.id, target.system, file, number, line.shown, refused, tuple(sorted(noticed)))
+    return Deletion(
+        target=target.id,
+        system=target.system,
+        file=file,
+        line=number,
+        text=line.shown,
+        refused=refused,
+        noticed_by=tuple(sorted(noticed)),
+        same_by_default=_is_default(bench, line),
+    )
+
+
+def _is_default(bench: Bench, line: Mutant) -> bool:
+    """Whether the product does without a line what each fact that it comes from documents."""
+    facts = [bench.guide.facts[name] for name in line.reddens]
+    return bool(facts) and all(
+        fact.is_default(bench.environment.tier, bench.target.version) for fact in facts
+    )
 
 
 def takes_restart(bench: Bench, mutant: Mutant) -> bool:

@@ -16,6 +16,7 @@ from scaling_guide.model.record import TIERS
 from scaling_guide.model.rules.rule import problem
 from scaling_guide.model.systems import probe_names, systems
 from scaling_guide.model.units import Unit, meaning
+from scaling_guide.model.versions import version
 
 # found values that a check must never take for an answer
 _NOTHING: tuple[Any, ...] = (None, "", [])
@@ -53,9 +54,16 @@ def value_without_meaning(guide: Guide, today: date) -> Iterator[Problem]:
             yield from _unit_problems(fact)
 
 
+def _without_roles(guide: Guide, setting: str) -> str:
+    """A setting without `{site}` and the roles that data/names.yml has names for."""
+    for role in ("site", *guide.names):
+        setting = setting.replace(f"{{{role}}}", "")
+    return setting
+
+
 def placeholder_unknown(guide: Guide, today: date) -> Iterator[Problem]:
     for fact in guide.facts.values():
-        texts = {"setting": fact.setting.replace("{site}", "")}
+        texts = {"setting": _without_roles(guide, fact.setting)}
         if fact.operator is not Operator.MATCHES:
             values = _values(fact.expect[fact.operator])
             texts["expect"] = " ".join(str(value) for value in values if str(value) not in PLACEHOLDERS)
@@ -147,11 +155,6 @@ def rendered_facts(directory: Path) -> dict[str, Location]:
             for match in _TEMPLATE_VALUE.finditer(line):
                 found.setdefault(match.group(1), Location(path, number, match.start(1) + 1))
     return found
-
-
-def version(text: str) -> tuple[int, ...]:
-    """`1.22.1` as (1, 22, 1). Raises ValueError for what is no version."""
-    return tuple(int(part) for part in text.split("."))
 
 
 def _sound(guide: Guide) -> Iterator[Fact]:

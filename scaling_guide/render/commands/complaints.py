@@ -26,7 +26,11 @@ def problems(guide: Guide) -> tuple[Problem, ...]:
 
 
 def _unrendered(guide: Guide, runbook: Runbook) -> Iterator[Problem]:
+    whole = set().union(*map(_parts, guide.environments.values()))
     for environment in guide.environments.values():
+        if _parts(environment) < whole:
+            # what it lacks is out of scope for it; a broken template shows in those that lack nothing
+            continue
         # for the lab with the values that it practises with, for a reader with what is to be filled in
         for practice in (True, False):
             given = runbook.rehearsal.parameters if runbook.rehearsal and practice else {}
@@ -39,6 +43,10 @@ def _unrendered(guide: Guide, runbook: Runbook) -> Iterator[Problem]:
             yield from complaints
             if complaints:
                 break
+
+
+def _parts(environment: Environment) -> set[tuple[str, str | None]]:
+    return {(target.system, target.role) for target in environment.targets.values()}
 
 
 def _wrong(placed: Step | Confirm, found: Situation) -> Iterator[Problem]:

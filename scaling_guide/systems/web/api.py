@@ -20,7 +20,6 @@ REQUESTS = 4
 LARGE = 100_000
 LONGEST_LIST = 2**23
 HEADER = "x-request-id"
-ECHO = "/whoami"
 
 
 def probe(environment: Environment, target: LoadBalancer, deadline: float) -> Found:
@@ -41,14 +40,15 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
         rows, cursor = _rows(first), _document(first).get("next")
         following = await client.ask(f"{path}?after={quote(str(cursor))}") if cursor is not None else None
         large = await client.ask(f"{path}?limit={LARGE}")
-        echo = await client.ask(ECHO)
+        whoami = environment.capabilities.get("whoami")
+        echo = await client.ask(whoami) if whoami else None
     return "", {
         "list > rows": len(rows),
         "list > rows at most": len(_rows(large)),
         "list > next page": _following(rows, following),
         "server timing > parts": _parts(first),
         "server timing > statements": _statements(first),
-        **_request_id(first, echo),
+        **(_request_id(first, echo) if echo else {}),
     }
 
 
@@ -93,7 +93,7 @@ def _request_id(first: Answer, echo: Answer) -> dict[str, str]:
     try:
         told = json.loads(echo.body)["headers"].get(HEADER)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Malformed(f"{ECHO} answered something else than the headers it got") from None
+        raise Malformed("an answer holds something else than the headers it got") from None
     own = all(given) and given[0] != given[1]
     return {
         "request id > of its own": "yes" if own else "no",

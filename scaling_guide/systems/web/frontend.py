@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from scaling_guide.model.environments import Environment
 from scaling_guide.model.target import LoadBalancer
-from scaling_guide.probes.observation import Found, Malformed, Unsupported
+from scaling_guide.probes.observation import Found, Malformed, Undetermined, Unsupported
 from scaling_guide.systems.web import http
 from scaling_guide.systems.web.client import Answer, Client
 
@@ -70,7 +70,7 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
         "page > other hosts": len({urlsplit(address).hostname for address in page.elsewhere}),
         "page > scripts that block": page.blocking,
         "page > images without size": page.unsized,
-        "page > images first": page.first,
+        "page > images first": page.first if page.images else _none("image"),
         **_files(page, answers),
         "connection > connections": _connections((first, again, *answers.values())),
         "connection > requests": PAGE_REQUESTS + len(answers),
@@ -92,7 +92,15 @@ def _files(page: "Page", answers: Mapping[str, Answer]) -> dict[str, Any]:
         values |= _delivery(f"file {name}", answer) | {f"file {name} > status": answer.status}
         if _TEXT.match(answer.headers.get("content-type", "")):
             values[f"text {name} > encoding"] = answer.headers.get("content-encoding", "none")
+    if not answers:
+        values |= {"file none > cache-control": _none("file of the site")}
+    if not any(name.startswith("text ") for name in values):
+        values |= {"text none > encoding": _none("file of text")}
     return values | {f"{kind} > bytes": total for kind, total in weight.items()}
+
+
+def _none(what: str) -> Undetermined:
+    return Undetermined(f"the page names no {what}", empty=True)
 
 
 def _delivery(name: str, answer: Answer) -> dict[str, Any]:
@@ -163,7 +171,7 @@ class Page(HTMLParser):
         self._site = site
         self.files: dict[str, str] = {}
         self.elsewhere: set[str] = set()
-        self.blocking = self.unsized = self.first = 0
+        self.blocking = self.unsized = self.first = self.images = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -178,6 +186,7 @@ class Page(HTMLParser):
                 self._fetch(given["href"], given.get("as", "") if given.get("as") in _KINDS else "script")
         elif tag == "img" and given.get("src"):
             self._fetch(given["src"], "image")
+            self.images += 1
             self.unsized += not {"width", "height"} <= given.keys()
             self.first += given.get("fetchpriority") == "high"
 

@@ -33,12 +33,8 @@ STICKY = 12
 REQUESTS = 1 + SPREAD + 3 + STICKY + 1
 """One plain, those for the spread, a forged one and two errors, those of a session and one for its cookie."""
 
-PATHS = {
-    "plain": "/whoami",
-    "ordinary": "/whoami",
-    "missing": "/fail?status=404",
-    "sticky": "/sticky/whoami",
-}
+# for a site that names no path that is not there
+NOT_THERE = "/no-such-page-of-scaling-guide"
 FORGED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http"}
 SESSION_COOKIE = "sid"
 
@@ -84,12 +80,17 @@ async def _bounded(work: Coroutine[Any, Any, Found], ends: float) -> Found:
 
 async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSLContext) -> Found:
     site, address = environment.site, target.address
+    can = environment.capabilities
+    ordinary, sticky = can.get("whoami", environment.page), can.get("sticky")
     redirected, (spread, errors), session = await asyncio.gather(
-        _plain(Client(address, target.http, site)),
-        _ordinary(Client(address, target.https, site, context), len(environment.apps)),
-        _session(Client(address, target.https, site, context), target.inserts_cookie),
+        _plain(Client(address, target.http, site), ordinary),
+        _ordinary(Client(address, target.https, site, context), environment, ordinary),
+        _session(Client(address, target.https, site, context), sticky, target.inserts_cookie),
     )
     forged, missing, error_page = errors
+    named: Mapping[str, Any] = {}
+    if "whoami" in can:
+        named = {**_forwarded(forged), "spread > instances": len(_instances(spread))}
     first = next((answer for answer in spread if answer.status == 200), None)
     server = first.headers.get("server", "none") if first else "none"
     told = re.match(rf"{target.system}/([0-9.]+)", server, re.IGNORECASE)
@@ -98,8 +99,7 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
         "hsts > 200": _hsts(first),
         "hsts > 404": _hsts(missing),
         "hsts > error page": _hsts(error_page),
-        **_forwarded(forged),
-        "spread > instances": len(_instances(spread)),
+        **named,
         "spread > errors": sum(1 for answer in spread if answer.status >= 400),
         "spread > requests": len(spread),
         **session,
@@ -107,24 +107,28 @@ async def _look(environment: Environment, target: LoadBalancer, context: ssl.SSL
     }
 
 
-async def _plain(site: Client) -> Answer:
+async def _plain(site: Client, path: str) -> Answer:
     async with site:
-        return await site.ask(PATHS["plain"])
+        return await site.ask(path)
 
 
-async def _ordinary(site: Client, apps: int) -> tuple[list[Answer], tuple[Answer, Answer, Answer]]:
+async def _ordinary(
+    site: Client, environment: Environment, path: str
+) -> tuple[list[Answer], tuple[Answer, Answer, Answer]]:
     """Answers to ordinary requests; then to a forged one, to one for what is not there, and to TRACE.
 
     Nginx answers TRACE itself, with one of its own error pages.
     """
     async with site:
-        spread = [await site.ask(PATHS["ordinary"]) for _ in range(SPREAD)]
-        while 0 < len(_instances(spread)) < apps and len(spread) < SPREAD * apps:
-            spread.append(await site.ask(PATHS["ordinary"]))
+        spread = [await site.ask(path) for _ in range(SPREAD if "whoami" in environment.capabilities else 1)]
+        if "whoami" in environment.capabilities:
+            apps = len(environment.apps)
+            while 0 < len(_instances(spread)) < apps and len(spread) < SPREAD * apps:
+                spread.append(await site.ask(path))
         return spread, (
-            await site.ask(PATHS["ordinary"], FORGED),
-            await site.ask(PATHS["missing"]),
-            await site.ask(PATHS["ordinary"], method="TRACE"),
+            await site.ask(path, FORGED),
+            await site.ask(environment.capabilities.get("errors", NOT_THERE)),
+            await site.ask(path, method="TRACE"),
         )
 
 
@@ -172,7 +176,7 @@ def _seen(answer: Answer) -> Mapping[str, str]:
         headers = json.loads(answer.body)["headers"]
         return {str(name).lower(): str(value) for name, value in headers.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Malformed(f"{PATHS['ordinary']} answered something else than the headers it got") from None
+        raise Malformed("an answer holds something else than the headers it got") from None
 
 
 def _client(forwarded: str | None, own_address: str) -> str:
@@ -189,17 +193,19 @@ def _client(forwarded: str | None, own_address: str) -> str:
 # ------------------------------------------------------------------------------------------ sessions
 
 
-async def _session(site: Client, cookie_is_set: bool) -> Mapping[str, Any]:
+async def _session(site: Client, path: str | None, cookie_is_set: bool) -> Mapping[str, Any]:
     """Whether the requests of one session meet one server, and the cookie where the load balancer sets it."""
+    if path is None:
+        return {}
     cookie: Mapping[str, Any] = {}
     header = f"{SESSION_COOKIE}={secrets.token_hex(16)}"
     async with site:
         if cookie_is_set:
-            morsel = _cookie(await site.ask(PATHS["sticky"]))
+            morsel = _cookie(await site.ask(path))
             cookie = _attributes(morsel)
             header = f"{morsel.key}={morsel.coded_value}" if morsel else ""
         sent = {"Cookie": header} if header else {}
-        answers = [await site.ask(PATHS["sticky"], sent) for _ in range(STICKY)]
+        answers = [await site.ask(path, sent) for _ in range(STICKY)]
     return {"sticky > instances": len(_instances(answers)), **cookie}
 
 
