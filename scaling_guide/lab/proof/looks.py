@@ -13,6 +13,7 @@ from scaling_guide.lab.proof.matrix import Kill, judged, said
 from scaling_guide.lab.proof.mutants import Change, Mutant, changed, changing
 from scaling_guide.model.kill_matrix import Deletion
 from scaling_guide.model.results import CheckResult
+from scaling_guide.model.rules.facts import rendered_facts
 
 # what a server needs that starts at all; one that does not is looked at as it is
 HURRY_SECONDS = 3.0
@@ -90,8 +91,9 @@ def _deletion(bench: Bench, line: Mutant, refused: bool, noticed: frozenset[str]
 
 
 def _is_default(bench: Bench, line: Mutant) -> bool:
-    """Whether the product does without a line what each fact that it comes from documents."""
-    facts = [bench.guide.facts[name] for name in line.reddens]
+    """Whether the product does without a line what each fact that it is rendered from documents."""
+    rendered = rendered_facts(bench.guide.directory)
+    facts = [bench.guide.facts[name] for name in line.reddens if name in rendered]
     return bool(facts) and all(
         fact.is_default(bench.environment.tier, bench.target.version) for fact in facts
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ class Toy:
         self.driver = Driver()
         self.failures = (DidNotLand,)
         self.target: Any = SimpleNamespace(id="toy", system="nginx", role=None, config="/toy/file")
-        self.guide: Any = SimpleNamespace(unnoticed=())
+        self.guide: Any = SimpleNamespace(unnoticed=(), directory=Path("nowhere"))
         self.checks = [SimpleNamespace(fact=SimpleNamespace(id=fact)) for fact in facts]
         self.pristine = self.rendered({})
         self.current = self.pristine
