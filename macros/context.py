@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from macros.links import Links
-from macros.reports import OUTCOMES, State, states
+from macros.reports import OUTCOMES, State, all_states
 from scaling_guide.lab.measure.result import Result
 from scaling_guide.model.budgets import Threshold
 from scaling_guide.model.environments import Environment
@@ -55,7 +55,7 @@ class Known:
     @cached_property
     def states(self) -> Mapping[str, tuple[State, ...]]:
         """What was last seen of each fact, by fact id."""
-        return {fact.id: states(self.runs, fact) for fact in self.guide.facts.values()}
+        return all_states(self.runs, self.guide.facts.values())
 
 
 class LastSeen(NamedTuple):

@@ -5,8 +5,8 @@ from pathlib import Path
 from macros.context import Known
 from scaling_guide.lab.measure import result
 from scaling_guide.model import rehearsals
+from scaling_guide.model.kept import load
 from scaling_guide.model.lab_layout import DEFAULT_NUMBER, Layout
-from scaling_guide.model.load import load
 from scaling_guide.render.reports import kill_matrix, runs
 
 Stamp = tuple[tuple[str, int, int], ...]

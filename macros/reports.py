@@ -1,7 +1,7 @@
 """What verification runs last saw of a fact, for the pages."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,10 +48,22 @@ class State:
 
 def states(runs: Mapping[str, Run], fact: Fact) -> tuple[State, ...]:
     """What was last seen of `fact` in each environment."""
-    found = {name: [check for check in run.results if check.id == fact.id] for name, run in runs.items()}
-    return tuple(
-        _state(name, checks, fact.digest(runs[name].tier)) for name, checks in sorted(found.items()) if checks
-    )
+    return all_states(runs, [fact])[fact.id]
+
+
+def all_states(runs: Mapping[str, Run], facts: Iterable[Fact]) -> dict[str, tuple[State, ...]]:
+    """What was last seen of each fact in each environment, by fact id."""
+    found: dict[str, dict[str, list[CheckResult]]] = {}
+    for name, run in sorted(runs.items()):
+        for check in run.results:
+            found.setdefault(check.id, {}).setdefault(name, []).append(check)
+    return {
+        fact.id: tuple(
+            _state(name, checks, fact.digest(runs[name].tier))
+            for name, checks in found.get(fact.id, {}).items()
+        )
+        for fact in facts
+    }
 
 
 def _state(environment: str, checks: list[CheckResult], digest: str) -> State:
