@@ -255,7 +255,7 @@ def test_one_id_in_a_topic_and_in_a_runbook_is_refused(tree: Tree) -> None:
     data = tree()
     edit(data, "topics/balancing/limits.yml", "facts:\n", "facts:\n  drain-servers:\n" + DRAIN_SERVERS)
     problem = only(data)
-    assert (problem.code, problem.at.path.name, problem.at.line) == ("DUPLICATE_ID", "drain.yml", 16)
+    assert (problem.code, problem.at.path.name, problem.at.line) == ("DUPLICATE_ID", "drain.yml", 18)
     assert "limits.yml:6:3" in problem.message
 
 
