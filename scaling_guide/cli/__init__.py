@@ -38,6 +38,12 @@ _COMMANDS = (
         _READ,
     ),
     Entry(
+        "run",
+        f"{_PLACE}.run:run_runbook",
+        "Carry out a runbook one step at a time: exactly the commands that its page shows.",
+        _READ,
+    ),
+    Entry(
         "why",
         f"{_PLACE}.why:why",
         "Name the known messages in a text or a log: how often, what they mean, where to read on.",

@@ -1,0 +1,5 @@
+"""Overload that outlives its cause (retry storm): does what its phases rely on hold here?"""
+
+
+def test_phase(check):
+    check.holds()
