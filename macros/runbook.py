@@ -11,6 +11,7 @@ from scaling_guide.model.diagnoses import read
 from scaling_guide.model.runbooks import Runbook
 from scaling_guide.model.systems import systems
 from scaling_guide.render.commands import situation
+from scaling_guide.render.coverage import diagnoses
 from scaling_guide.render.documented import value_of
 from scaling_guide.render.procedure import PHASES, Procedure
 
@@ -91,6 +92,7 @@ def index(site: Context) -> str:
         site=site,
         runbooks=runbooks,
         systems=_by_system(runbooks),
+        proven=diagnoses(site.guide),
         alerts=sorted([*ours, *others], key=lambda each: each[0].lower()),
         messages=sorted(messages, key=lambda each: each[0].lower()),
     )

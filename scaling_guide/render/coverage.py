@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_guide.model.coverage import Coverage, TopicCoverage
+from scaling_guide.model.diagnoses import read as read_proofs
 from scaling_guide.model.facts import Fact
 from scaling_guide.model.guide import Guide
 from scaling_guide.model.kill_matrix import KillMatrix, Proven
@@ -38,7 +39,18 @@ def coverage(guide: Guide, docs: Path, run: Run | None, matrix: KillMatrix | Non
     names = all_things[0] if all_things else ()
     written = sum(topic.page is not None for topic in topics)
     totals = {name: _count([things[name] for things in all_things]) for name in names}
-    return Coverage(topics=tuple(topics), totals={"topics": len(topics), "written": written, **totals})
+    counted = {"topics": len(topics), "written": written, **totals, **diagnoses(guide)}
+    return Coverage(topics=tuple(topics), totals=counted)
+
+
+def diagnoses(guide: Guide) -> dict[str, int | None]:
+    """How many rows the diagnoses of all runbooks have, and how many the lab has shown to decide."""
+    shown = 0
+    for runbook in guide.runbooks.values():
+        proven = read_proofs(guide.directory, runbook.id)
+        shown += sum(proven.holds(runbook, row) for row in runbook.rows) if proven else 0
+    rows = sum(len(runbook.diagnose) for runbook in guide.runbooks.values())
+    return {"diagnosis_rows": rows, "diagnosis_rows_proven": shown}
 
 
 def _things(guide: Guide, topic_id: str, run: Run | None, matrix: KillMatrix | None) -> Things:
