@@ -39,9 +39,10 @@ class Rig:
     async def prove(self, progress: Callable[[str], None]) -> Proven:
         """Bring about every cause that a row names. Where one does not come about, the row stays unproven."""
         rows: dict[str, Proof] = {}
-        for row in self.found.runbook.diagnose:
-            if row.cause is None:
-                continue
+        rows_to_show = [row for row in self.found.runbook.diagnose if row.cause is not None]
+        # where nothing is broken first: what was broken leaves its lines in logs
+        for row in sorted(rows_to_show, key=lambda row: row.cause != Cause()):
+            assert row.cause is not None
             begun = time.monotonic()
             try:
                 async with self.broken(row.cause):
