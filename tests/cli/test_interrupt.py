@@ -53,5 +53,5 @@ def test_it_ends_in_one_line_at_any_moment(tmp_path: Path, call: str, seconds: f
     text, _ = running.communicate(timeout=60)
     assert "Traceback" not in text
     if not is_over:
-        assert running.returncode == 130
+        assert running.returncode == 130, text
         assert text.splitlines()[-1].startswith("interrupted")
