@@ -22,7 +22,8 @@ verify:  ## verify every documented fact against the reference environment; site
 test:  ## all tests of the project: lint, types, pytest
 	@tools/setup lab browser tests
 	@$(MAKE) lint
-	python -m pytest tests -m 'not quiet' -n $(WORKERS) --dist loadgroup --durations=15
+	python -m pytest tests -m 'not quiet and not browser' -n $(WORKERS) --dist loadgroup --durations=15
+	python -m pytest tests -m 'browser and not quiet' --durations=15
 	python -m pytest tests -m quiet --durations=15
 
 .PHONY: check

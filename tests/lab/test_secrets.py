@@ -21,6 +21,7 @@ import pytest
 from scaling_guide.lab import lifecycle
 from scaling_guide.lab.layout import Lab
 from scaling_guide.model.load import load
+from scaling_guide.model.results import Run
 from scaling_guide.render.alerts import alert_rules
 from scaling_guide.render.incident_pack import incident_pack
 from scaling_guide.systems.postgres import identities
@@ -133,7 +134,7 @@ def render(left: Artefacts, where: Lab, out: Path) -> None:
     """The alert rules, the incident pack, and the pages of the site that show a run."""
     guide = load(REPO / "data", where.variables)
     left.keep("alert rules", alert_rules(guide))
-    results = json.loads((out / "verify" / "results.json").read_text())
+    results = Run.read(out / "verify" / "results.json")
     for name, text in incident_pack(guide, guide.environments["lab"], results, date.today()).items():
         left.keep(f"incident pack: {name}", text)
     source = out / "source"

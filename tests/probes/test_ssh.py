@@ -299,6 +299,7 @@ def test_a_deadline_counts_from_the_start_of_each_look(monkeypatch: pytest.Monke
     assert reasons(look(["local://"], 1.5, each=30)) == []
 
 
+@pytest.mark.quiet
 def test_a_deadline_counts_from_the_start_of_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Probe(lambda *_: ("", {"seen": "yes"}), by_hand={}, over=Over.HOST)
     monkeypatch.setattr(module, "probe", lambda name, system: seen)

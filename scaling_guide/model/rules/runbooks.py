@@ -113,7 +113,7 @@ def row_to_nowhere(guide: Guide, today: date) -> Iterator[Problem]:
             page, _, anchor = row.link.partition("#")
             name = page.removeprefix("runbooks/")
             is_there = name in guide.runbooks if page != name else page in topics
-            if is_there and anchor and page == name and folder is not None:
+            if is_there and anchor and page == name and folder and (folder / f"{page}.md").is_file():
                 is_there = anchor in places(guide, folder, page)
             if is_there and anchor and page != name:
                 is_there = anchor in {*guide.runbooks[name].rows, *guide.runbooks[name].own_steps}

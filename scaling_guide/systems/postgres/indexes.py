@@ -35,7 +35,8 @@ def unused(
                     found.append(sql.row(there, _UNUSED, {"size": SMALLEST_INDEX}))
             except CannotObserve as reason:
                 return {_SETTING: Undetermined(f"a replica may use them: {reason}")}
-    nowhere = set.intersection(*(set(each["names"] or []) for each in found))
+    # one that a replica does not have yet is not used there
+    nowhere = set(found[0]["names"]).difference(*(each["used"] or [] for each in found))
     if not nowhere:
         return {_SETTING: NONE}
     days = min(float(each["days"]) for each in found)
@@ -57,6 +58,8 @@ select
   (select array_agg(top::regclass::text) from (
     select top from used group by top
     having sum(idx_scan) = 0 and sum(pg_relation_size(indexrelid)) >= %(size)s) unused) as names,
+  (select array_agg(top::regclass::text) from (
+    select top from used group by top having sum(idx_scan) > 0) used) as used,
   (select extract(epoch from now() - greatest(d.stats_reset, b.stats_reset)) / 86400
     from pg_stat_database d cross join pg_stat_archiver b where d.datname = current_database()) as days
 """
