@@ -137,17 +137,18 @@ def render(left: Artefacts, where: Lab, out: Path) -> None:
     results = Run.read(out / "verify" / "results.json")
     for name, text in incident_pack(guide, guide.environments["lab"], results, date.today()).items():
         left.keep(f"incident pack: {name}", text)
+    # not named docs: the data is not to be held against pages that hold nothing
     source = out / "source"
     for path in (REPO / "docs").rglob("*.md"):
         page = path.relative_to(REPO / "docs")
-        (source / "docs" / page).parent.mkdir(parents=True, exist_ok=True)
+        (source / "pages" / page).parent.mkdir(parents=True, exist_ok=True)
         # the others are there to be linked to
         text = path.read_text() if page.as_posix() in PAGES else f"# {page.stem}\n"
-        (source / "docs" / page).write_text(text)
+        (source / "pages" / page).write_text(text)
     for name in ("macros", "data"):
         (source / name).symlink_to(REPO / name)
-    (source / "docs" / "assets").symlink_to(REPO / "docs" / "assets")
-    (source / "mkdocs.yml").write_text(f"INHERIT: {REPO}/mkdocs.yml\nwatch: []\n")
+    (source / "pages" / "assets").symlink_to(REPO / "docs" / "assets")
+    (source / "mkdocs.yml").write_text(f"INHERIT: {REPO}/mkdocs.yml\ndocs_dir: pages\nwatch: []\n")
     variables = {**os.environ, "PYTHONPATH": str(REPO), "SG_BUILD": str(out), "NO_MKDOCS_2_WARNING": "1"}
     command = (sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out / "site"))
     built = subprocess.run(

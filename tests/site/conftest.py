@@ -100,16 +100,18 @@ def site(request: pytest.FixtureRequest) -> Path:
 def small_site(tmp_path: Path) -> Path:
     """A copy of the site that has a front page only, to be broken by a test."""
     source = tmp_path / "source"
-    (source / "docs").mkdir(parents=True)
+    (source / "pages").mkdir(parents=True)
     (source / "macros").symlink_to(ROOT / "macros")
     (source / "data").mkdir()
     for path in (ROOT / "data").iterdir():
         # questions and messages lead to headings of the pages that this site does not have
         if path.name not in ("questions", "messages"):
             (source / "data" / path.name).symlink_to(path)
-    (source / "docs" / "assets").symlink_to(ROOT / "docs" / "assets")
-    (source / "mkdocs.yml").write_text(f"INHERIT: {ROOT}/mkdocs.yml\nwatch: []\nnav: [index.md]\n")
-    (source / "docs" / "index.md").write_text("# Home\n")
+    (source / "pages" / "assets").symlink_to(ROOT / "docs" / "assets")
+    (source / "mkdocs.yml").write_text(
+        f"INHERIT: {ROOT}/mkdocs.yml\ndocs_dir: pages\nwatch: []\nnav: [index.md]\n"
+    )
+    (source / "pages" / "index.md").write_text("# Home\n")
     return source
 
 

@@ -10,7 +10,7 @@ from tests.site.conftest import ROOT, build, build_here
 
 
 def write(site: Path, text: str) -> None:
-    (site / "docs" / "index.md").write_text(text)
+    (site / "pages" / "index.md").write_text(text)
 
 
 def test_the_unbroken_copy_is_green(small_site: Path, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_error_is_reported_at_its_line_of_the_file(small_site: Path, tmp_path
 
 def test_all_broken_pages_can_be_listed_at_once(small_site: Path, tmp_path: Path) -> None:
     write(small_site, "# Home\n\n{{ sg.value('first-typo') }}\n")
-    (small_site / "docs" / "other.md").write_text("# Other\n\n{{ sg.value('second-typo') }}\n")
+    (small_site / "pages" / "other.md").write_text("# Other\n\n{{ sg.value('second-typo') }}\n")
     config = small_site / "mkdocs.yml"
     config.write_text(config.read_text().replace("[index.md]", "[index.md, other.md]"))
     result = build_here(small_site, tmp_path / "site", SG_MACRO_FAIL_FAST="false")
