@@ -148,7 +148,9 @@ def render(left: Artefacts, where: Lab, out: Path) -> None:
     for name in ("macros", "data"):
         (source / name).symlink_to(REPO / name)
     (source / "pages" / "assets").symlink_to(REPO / "docs" / "assets")
-    (source / "mkdocs.yml").write_text(f"INHERIT: {REPO}/mkdocs.yml\ndocs_dir: pages\nwatch: []\n")
+    (source / "mkdocs.yml").write_text(
+        f"INHERIT: {REPO}/mkdocs.yml\ndocs_dir: pages\nstrict: false\nwatch: []\n"
+    )
     variables = {**os.environ, "PYTHONPATH": str(REPO), "SG_BUILD": str(out), "NO_MKDOCS_2_WARNING": "1"}
     command = (sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out / "site"))
     built = subprocess.run(

@@ -52,7 +52,9 @@ class Stage:
 
     def take(self, runbook: str, phase: str, **given: str) -> list[str]:
         """Run the commands of a phase as the page shows them, and return what they printed."""
-        found = situation(self.guide, self.environment, self.guide.runbooks[runbook], given=given)
+        found = situation(
+            self.guide, self.environment, self.guide.runbooks[runbook], given=given, practice=True
+        )
         printed = []
         for command in phase_commands(found, phase):
             for text in filter(None, (command.run, command.wait)):
@@ -147,7 +149,9 @@ def test_a_resize_is_not_done_before_the_project_says_that_it_is_healthy(
     stage: Stage, key: str, value: str, phase: str
 ) -> None:
     stage.says(key, value)
-    found = situation(stage.guide, stage.environment, stage.guide.runbooks["supabase-compute-resize"])
+    found = situation(
+        stage.guide, stage.environment, stage.guide.runbooks["supabase-compute-resize"], practice=True
+    )
     wait = phase_commands(found, phase)[0].wait
     assert wait is not None
     with pytest.raises(subprocess.TimeoutExpired):
@@ -199,7 +203,7 @@ def test_no_command_has_the_token_in_it(stage: Stage) -> None:
     files = (stage.target.token_file, stage.target.operator_token_file)
     tokens = [Path(str(file)).read_text().strip() for file in files]
     for runbook in ("supabase-compute-resize", "supabase-disk", "supabase-plan-change"):
-        found = situation(stage.guide, stage.environment, stage.guide.runbooks[runbook])
+        found = situation(stage.guide, stage.environment, stage.guide.runbooks[runbook], practice=True)
         for phase in stage.guide.runbooks[runbook].phases:
             for command in phase_commands(found, phase):
                 assert not [token for token in tokens if token in f"{command.run}{command.wait}"]
