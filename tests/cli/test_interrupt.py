@@ -40,6 +40,7 @@ def test_it_ends_in_one_line_while_modules_are_imported(module: str) -> None:
     assert ended(done.returncode, done.stdout + done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("call", ["validate", "explain haproxy-check-fall", "verify --env staging"])
 @pytest.mark.parametrize("seconds", [0.4, 0.8, 1.5])
 def test_it_ends_in_one_line_at_any_moment(tmp_path: Path, call: str, seconds: float) -> None:

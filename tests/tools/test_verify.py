@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# a signal is to meet the program at one command, and not while it waits for a processor
+pytestmark = pytest.mark.quiet
+
 VERIFY = Path(__file__).parents[2] / "tools" / "verify"
 
 
